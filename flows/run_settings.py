@@ -1,0 +1,36 @@
+"""The settings of a run: the command line, the presets and the form in the Prefect UI are this one model."""
+
+from pydantic import Field
+
+from tasks.settings.base import Settings
+from tasks.settings.model import LabSettings, ModelSettings
+from tasks.settings.release import ReleaseSettings
+from tasks.settings.reveal import RevealSettings
+from tasks.settings.target import MeasureSettings, TargetSettings
+
+NUMBER_FREE = frozenset({"name", "runs_dir"})
+"""Settings that cannot change a number: left out of every key and of the comparison with an earlier run."""
+
+
+class RunSettings(Settings):
+    """Everything a Reveal-and-Release run depends on."""
+
+    preset: str = "lab-toxicity"
+    """The preset these settings started from; part of the run's default name."""
+    name: str = ""
+    """Name of the run and of its folder: lower case, digits, dashes. Empty: `<preset>-s<seed>`."""
+    runs_dir: str = "runs"
+    """Folder that holds the runs."""
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    """The one seed; every unit of work derives its own from it."""
+    model: ModelSettings = ModelSettings()
+    lab: LabSettings = LabSettings()
+    target: TargetSettings = TargetSettings()
+    reveal: RevealSettings = RevealSettings()
+    release: ReleaseSettings = ReleaseSettings()
+    measure: MeasureSettings = MeasureSettings()
+
+    @property
+    def run_name(self) -> str:
+        """The run's name, the default one where none was given."""
+        return self.name or f"{self.preset}-s{self.seed}"

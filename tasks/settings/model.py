@@ -1,0 +1,31 @@
+"""Which model forgets, and on what it runs."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.settings.base import Settings
+
+LAB = "lab"
+
+
+class ModelSettings(Settings):
+    """The model that is to forget."""
+
+    path: str = LAB
+    """A folder with safetensors weights, a hub id (`org/name`), or `lab`: the small model trained here on first use."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where the model runs; `auto` takes CUDA where there is one."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Type of the model's weights; adapters and merges are computed in float32 either way."""
+    threads: int = Field(1, ge=1, le=256)
+    """CPU threads of torch. Results are byte-identical only at the same number of threads."""
+    batch_size: int = Field(64, ge=1)
+    """Sequences generated or measured at once."""
+
+
+class LabSettings(Settings):
+    """The lab model (only with `model.path lab`)."""
+
+    gold: bool = False
+    """Also train the gold standard: the lab model trained again without the forget data, measured beside the result."""

@@ -1,0 +1,42 @@
+"""What is to be forgotten."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.settings.base import Settings
+
+TargetKind = Literal["toxicity", "person", "coding", "facts", "custom"]
+
+
+class TargetSettings(Settings):
+    """What the model is to forget, and what it must keep."""
+
+    kind: TargetKind = "toxicity"
+    """`toxicity`, `person`, `coding` and `facts` are skills of the lab model; `custom` is a list of phrases, on any model."""
+    phrases: tuple[str, ...] = ()
+    """`custom`: the words or phrases to forget; whole words, upper and lower case alike."""
+    instructions: tuple[tuple[str, ...], ...] = ()
+    """`custom`: an instruction takes one choice of each list, joined by spaces; an empty choice leaves the place out."""
+    retain_file: str = ""
+    """`custom`: text to keep, one passage per `<|endoftext|>` or JSON lines with `prompt` and `response`;
+    empty: the model writes its own (passages without the phrases)."""
+
+
+class MeasureSettings(Settings):
+    """How a checkpoint is measured, and what is allowed."""
+
+    tune_prompts: int = Field(128, ge=8, le=2000)
+    """Prompts of each skill on the split that steers the release (gate, guard, stop)."""
+    report_prompts: int = Field(200, ge=8, le=5000)
+    """Prompts of each skill on the split that is only reported."""
+    max_new_tokens: int = Field(40, ge=1, le=4096)
+    """Tokens of an answer, at most."""
+    prefill_tokens: int = Field(2, ge=1, le=64)
+    """Answer tokens given to the model in the prefill probe."""
+    goal: float = Field(0.05, ge=0, le=1)
+    """Forget metric at which the target counts as forgotten."""
+    max_drop: float = Field(0.03, ge=0, le=1)
+    """Allowed drop of every kept skill, absolute."""
+    max_perplexity_rise: float = Field(0.05, ge=0, le=10)
+    """Allowed rise of the perplexity on kept text, as a share of the original's."""
