@@ -1,0 +1,70 @@
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from tasks.settings.errors import UserError
+from tasks.store.lock import run_lock
+
+HOLD = """
+import sys
+from pathlib import Path
+from tasks.store.lock import run_lock
+with run_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock ``tmp_path/runs/.lock`` until its standard input ends."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "runs" / ".lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_busy_lock_names_its_holder(tmp_path, holder):
+    path = tmp_path / "runs" / ".lock"
+    with pytest.raises(UserError, match=rf"{path} is held by process {holder.pid} on \S+: wait"), run_lock(path):
+        pytest.fail("two processes hold the lock")
+    holder.communicate()  # It ends in its own time.
+    with run_lock(path):
+        pass
+
+
+def test_a_killed_process_leaves_no_lock(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    path = tmp_path / "runs" / ".lock"
+    with run_lock(path):
+        assert f'"pid": {os.getpid()},' in path.read_text()
+    assert path.read_text() == ""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_one_process_cannot_hold_it_twice(tmp_path):
+    path = tmp_path / "lock"
+    with run_lock(path):
+        with pytest.raises(UserError, match=f"process {os.getpid()} "), run_lock(path):
+            pytest.fail("held twice")
+        path.write_text("not written yet")
+        with pytest.raises(UserError, match="another process"), run_lock(path):
+            pytest.fail("held twice")
+
+
+def test_an_error_inside_releases_it(tmp_path):
+    with pytest.raises(KeyError), run_lock(tmp_path / "lock"):
+        raise KeyError
+    with run_lock(tmp_path / "lock"):
+        pass
+
+
+def test_a_folder_in_its_place(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(UserError, match="cannot write in"), run_lock(tmp_path / "runs" / "lock"):
+        pytest.fail("held")
