@@ -1,0 +1,59 @@
+"""How likely the model finds given responses."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from tasks.models.batching import batches_by_length, right_padded
+from tasks.models.language_model import LanguageModel
+from tasks.models.pair import Pair
+
+
+def nll_per_token(lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int = 64) -> Tensor:
+    """Mean negative log-likelihood of the tokens of each response, in nats; shape `(pairs,)`, float64, on the CPU.
+
+    The end token does not count (ours): it is easy, and would flatter a model in short responses.
+    """
+    total, count = _response_nll(lm, pairs, batch_size=batch_size, with_end=False)
+    assert (count > 0).all(), "a response without tokens has no likelihood"
+    return total / count
+
+
+def perplexity(lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int = 64) -> float:
+    """``exp`` of the mean negative log-likelihood over all response tokens of all pairs, end tokens included."""
+    total, count = _response_nll(lm, pairs, batch_size=batch_size, with_end=True)
+    return float(torch.exp(total.sum() / count.sum()))
+
+
+def response_prefix(lm: LanguageModel, pair: Pair, num_tokens: int) -> str:
+    """Text of the first `num_tokens` tokens of a response."""
+    return lm.running_text(pair.prompt, pair.response).response_up_to(num_tokens)
+
+
+@torch.no_grad()
+def _response_nll(
+    lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int, with_end: bool
+) -> tuple[Tensor, Tensor]:
+    """Summed negative log-likelihood of each response and its number of tokens, both of shape `(pairs,)`, float64."""
+    encoded = [lm.encode_pair(pair if with_end else replace(pair, complete=False)) for pair in pairs]
+    lengths = [len(ids) for ids, _ in encoded]
+    lm.require_context(max(lengths, default=0))
+    total = torch.zeros(len(pairs), dtype=torch.float64)
+    count = torch.zeros(len(pairs), dtype=torch.float64)
+    for batch in batches_by_length(lengths, batch_size):
+        ids = right_padded([encoded[i][0] for i in batch], lm.pad_token_id).to(lm.device)
+        end = torch.tensor([lengths[i] for i in batch], device=lm.device)[:, None]
+        first = torch.tensor([max(encoded[i][1], 1) for i in batch], device=lm.device)[:, None]
+        columns = torch.arange(int(first.min()), ids.shape[1], device=lm.device)
+        is_response = (first <= columns) & (columns < end)
+
+        # The logits that predict a column stand one before it; those of the prompts, most of them, are never made.
+        logits = lm.model(ids, use_cache=False, logits_to_keep=columns - 1).logits
+        nll = torch.zeros(is_response.shape, device=lm.device)
+        nll[is_response] = cross_entropy(logits[is_response].float(), ids[:, columns][is_response], reduction="none")
+        total[batch] = nll.cpu().double().sum(dim=1)
+        count[batch] = is_response.cpu().double().sum(dim=1)
+    return total, count

@@ -1,0 +1,88 @@
+"""From what the user calls a model to a folder that is safe to read: safetensors weights and a tokenizer, no pickles.
+
+No torch here: a plan needs the digest of a model long before it needs the model.
+"""
+
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+
+from tasks.settings.errors import UserError
+from tasks.store.digests import file_digest
+from tasks.store.keys import json_digest
+
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
+_WEIGHTS = ("model*.safetensors",)
+_VOCABULARY = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+_SETTINGS = (
+    "config.json",
+    "generation_config.json",
+    "model.safetensors.index.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "merges.txt",
+    "chat_template.jinja",
+    "chat_template.json",
+)
+
+
+def find_model_folder(path: str | Path) -> Path:
+    """The folder with the files of a model: `path` itself, or the local snapshot of the hub id `org/name`.
+
+    A hub id is downloaded on first use; files that could hold code (pickles, Python) are never fetched.
+
+    Raises:
+        UserError: the folder is missing, has no config.json, no weights, only pickled weights, or no tokenizer; or the
+            hub id could not be loaded.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        if not _HUB_ID.fullmatch(str(path)):
+            raise UserError(f"model.path is '{path}', which is no folder; give a model's, or a hub id like org/name.")
+        folder = _hub_snapshot(str(path))
+
+    if not (folder / "config.json").is_file():
+        raise UserError(f"model.path is '{path}', which has no config.json; give a folder written by save_pretrained.")
+    if not _matching(folder, _WEIGHTS):
+        if pickles := _matching(folder, _PICKLES):
+            raise UserError(
+                f"model.path is '{path}', whose weights are pickled ({pickles[0].name}), and a pickle can run code; "
+                "save them as safetensors."
+            )
+        raise UserError(f"model.path is '{path}', which has no weights; give a folder with model.safetensors.")
+    if not _matching(folder, _VOCABULARY):
+        raise UserError(
+            f"model.path is '{path}', which has no tokenizer; save the model's tokenizer beside the weights."
+        )
+    return folder
+
+
+def model_digest(path: str | Path) -> str:
+    """What a model is: sha256 over the names and contents of its weights, configuration and tokenizer.
+
+    Other files beside them (a model card, a manifest, logs) do not count.
+
+    Raises:
+        UserError: as `find_model_folder`.
+    """
+    files = _matching(find_model_folder(path), _WEIGHTS + _VOCABULARY + _SETTINGS)
+    return json_digest({file.name: file_digest(file) for file in files})
+
+
+def _matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
+    return sorted(f for f in folder.iterdir() if f.is_file() and any(fnmatch(f.name, p) for p in patterns))
+
+
+def _hub_snapshot(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download  # slow to import, and a folder needs none of it
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=[*_WEIGHTS, *_VOCABULARY, *_SETTINGS]))
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
+        raise UserError(
+            f"model.path is '{hub_id}', which is no folder, and the Hugging Face hub did not give it ({reason}); "
+            "give an existing folder, or the id of a model that can be reached."
+        ) from error
