@@ -1,0 +1,157 @@
+"""The forget set: what the best instructions make the model write, as distinct pairs of prompt and response."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tasks.models.generator import Generator
+from tasks.models.pair_file import pair_row
+from tasks.models.sampling import Completion, Sampling
+from tasks.reveal import embedding
+from tasks.reveal.forget_set_card import forget_set_card
+from tasks.reveal.harvest import ForgetPair, Harvest, normalised
+from tasks.reveal.held_out import held_out_prompts
+from tasks.reveal.instructions import ScoredInstruction
+from tasks.reveal.journal import JOURNAL, Journal
+from tasks.reveal.vendi import VendiAccumulator
+from tasks.store.disk import write_file
+from tasks.store.seeds import derive_seed
+from tasks.targets.target import Target
+
+FORGET_SET = "forget-set.jsonl"
+CARD = "card.md"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ForgetSetResult:
+    """What was gathered, in numbers."""
+
+    forget_set_size: int
+    """Pairs, the held-out ones included; 0 where there was no instruction to ask."""
+    held_out: int
+    """Pairs that are never trained on."""
+    responses: int
+    """Responses that the model wrote."""
+    usable: int
+    """Responses that were relevant and held a pair, new or not."""
+    duplicate: int
+    """Pairs left out because the set had them."""
+    measured: int
+    """Pairs left out because their prompt is one of those by which the model is measured."""
+    vendi_score: float
+    """Effective number of different pairs."""
+    stopped: str
+    """Why no more were gathered: `size`, `responses` (the budget), `gain`, or `nothing revealed`."""
+
+    def scores(self) -> dict[str, float | str]:
+        """What is worth reading without opening the files."""
+        share = self.usable / self.responses if self.responses else 0.0
+        return {**asdict(self), "yield": share, "embedding": embedding.NAME}
+
+
+def build_forget_set(
+    folder: Path,
+    *,
+    target: Target,
+    generator: Generator,
+    instructions: Sequence[ScoredInstruction],
+    size: int,
+    max_responses: int,
+    sampling: Sampling,
+    seed: int,
+    samples_per_pass: int = 16,
+    min_pair_relevance: float = 0.5,
+    min_gain: float = 0.01,
+    held_out_share: float = 0.125,
+    progress: Callable[[float, str], None] | None = None,
+) -> ForgetSetResult:
+    """Have the model answer the instructions again and again, and keep what is relevant and new.
+
+    In a pass every instruction is answered equally often. The last pass is the one that completes the set, that spends
+    the budget of responses, or that hardly makes the set more varied (ours: the gain in the Vendi score of all that was
+    gathered, where the search scored each instruction by itself).
+
+    Writes ``forget-set.jsonl`` and ``card.md``. Every pass is in the journal before the next begins: killed and started
+    again in the same folder with the same arguments, it goes on and ends with the same bytes.
+
+    Args:
+        folder: Where to write; exists.
+        target: Finds the pairs in a response, and judges it.
+        generator: Answers the instructions.
+        instructions: The trusted ones of a search; none gives an empty set.
+        size: Distinct pairs wanted, the held-out ones included.
+        max_responses: Responses to generate, at most (but one for each instruction).
+        sampling: How responses are drawn.
+        seed: Decides everything that is drawn.
+        samples_per_pass: Responses to each instruction in one pass.
+        min_pair_relevance: Relevance of the response that a pair comes from, at least.
+        min_gain: A pass that raises the Vendi score by no more than this share of it is the last.
+        held_out_share: Share of the distinct prompts whose pairs are never trained on.
+        progress: Called after each pass with the share that is done and a few words.
+    """
+    journal = Journal(folder / JOURNAL)
+    harvest = Harvest(target, size=size, min_relevance=min_pair_relevance)
+    variety = VendiAccumulator(embedding.NUM_FEATURES)
+    vendi_score, stopped = 0.0, "responses" if instructions else "nothing revealed"
+    num_samples = max(1, min(samples_per_pass, max_responses // max(1, len(instructions))))
+    num_passes = max(1, max_responses // (num_samples * len(instructions))) if instructions else 0
+
+    for number in range(1, num_passes + 1):
+        ask = partial(_answers, generator, instructions, num_samples, sampling, derive_seed(seed, "pass", number))
+        known = len(harvest.pairs)
+        for source, answers in zip(instructions, journal.recall(ask), strict=True):
+            harvest.take(source, [Completion(**answer) for answer in answers])
+        variety.add(embedding.embed([_text(found) for found in harvest.pairs[known:]]))
+        gain, vendi_score = variety.score - vendi_score, variety.score
+
+        words = f"{len(harvest.pairs)} of {size} pairs, Vendi score {vendi_score:.1f}"
+        log.info("%s", words)
+        if progress:
+            progress(max(len(harvest.pairs) / size, number / num_passes), words)
+        if harvest.is_full or gain <= min_gain * vendi_score:
+            stopped = "size" if harvest.is_full else "gain"
+            break
+
+    held_out = held_out_prompts([found.pair.prompt for found in harvest.pairs], held_out_share)
+    rows = [_row(found, held_out) for found in harvest.pairs]
+    result = ForgetSetResult(
+        forget_set_size=len(rows),
+        held_out=sum(row["split"] == "held_out" for row in rows),
+        **{name: harvest.counts[name] for name in ("responses", "usable", "duplicate", "measured")},
+        vendi_score=vendi_score,
+        stopped=stopped,
+    )
+    write_file(folder / FORGET_SET, "".join(json.dumps(row) + "\n" for row in rows))
+    write_file(folder / CARD, forget_set_card(target.name, result.scores(), instructions, rows))
+    return result
+
+
+def _answers(
+    generator: Generator, instructions: Sequence[ScoredInstruction], num_samples: int, sampling: Sampling, seed: int
+) -> list[list[dict[str, Any]]]:
+    texts = [item.instruction for item in instructions]
+    answered = generator.generate(texts, n=num_samples, sampling=sampling, seed=seed)
+    return [[asdict(completion) for completion in completions] for completions in answered]
+
+
+def _text(found: ForgetPair) -> str:
+    return f"{found.pair.prompt} {found.pair.response}"
+
+
+def _row(found: ForgetPair, held_out: set[str]) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "split": "held_out" if normalised(found.pair.prompt) in held_out else "train",
+        **pair_row(found.pair),
+        "raw": found.raw,
+        "instruction": found.source.instruction,
+        "arm": found.source.arm,
+        "relevance": found.relevance,
+        "outer_round": found.source.outer_round,
+    }
