@@ -1,0 +1,118 @@
+"""The weights after k steps, always rebuilt from the untouched model: theta_k = cast(theta_0 + sum of the updates).
+
+Merging on top of weights that were rounded before loses most of many small updates (ours: one rounding, whatever k).
+Sums are of the products B A; averaging factors instead would leave cross terms B_i A_j.
+Task arithmetic: Ilharco et al., arXiv:2212.04089.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from tasks.models.language_model import LanguageModel
+from tasks.release.adapter import Adapter
+from tasks.release.layers import linear_layers
+from tasks.settings.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class Update:
+    """An adapter and what it is multiplied by when it is merged."""
+
+    adapter: Adapter
+    weight: float
+    """Signed: below zero for a forget adapter, which is subtracted, above for a retain adapter."""
+
+
+def merged_weight(weight: Tensor, updates: Sequence[Update], layer: str) -> Tensor:
+    """A layer's weight plus the weighted sum of its updates.
+
+    `W' = W + sum_k w_k s_k B_k A_k`, summed in float32 and cast once to the type of `W`.
+
+    Args:
+        weight: `W`, shape `(out, in)`; left unchanged.
+        updates: In the order of the steps; one without the layer adds nothing.
+        layer: Module name, the key into each adapter's factors.
+
+    Raises:
+        UserError: an update does not have the shape of the weight; both shapes are in the message.
+    """
+    scaled_B, A = [], []
+    for update in updates:
+        if layer not in update.adapter.factors:
+            continue
+        factors = update.adapter.factors[layer]
+        shape = (factors.B.shape[0], factors.A.shape[1])
+        if shape != tuple(weight.shape):
+            raise UserError(
+                f"adapter: it changes {layer} by {shape}, the weight is {tuple(weight.shape)}; train it on this model."
+            )
+        scaled_B.append(update.weight * update.adapter.scale * factors.B.to(weight.device))
+        A.append(factors.A.to(weight.device))
+    if not A:
+        return weight.clone()
+    # One product of the concatenated factors is the sum of the products, and there are no others in it.
+    return (weight.float() + torch.cat(scaled_B, dim=1) @ torch.cat(A, dim=0)).to(weight.dtype)
+
+
+class Checkpoints:
+    """Any state of a release, written into a loaded model layer by layer from the untouched model's files.
+
+    `apply` depends on its updates alone, not on what the model held before: going from step k-1 to a candidate and back
+    gives the same bits, and no second copy of the model is held.
+    """
+
+    def __init__(self, base_folder: Path):
+        """Look up which file holds which tensor of theta_0.
+
+        Raises:
+            UserError: the folder has no safetensors weights.
+        """
+        self._base_folder = base_folder
+        self._file_of = _tensor_files(base_folder)
+
+    @torch.no_grad()
+    def apply(self, lm: LanguageModel, updates: Sequence[Update]) -> None:
+        """Give the model's linear layers the weights of theta_0 plus these updates; no updates: theta_0 itself.
+
+        Raises:
+            UserError: an adapter changes a layer the model does not have, or the folder lacks a layer's weight.
+        """
+        layers = linear_layers(lm.model)
+        unknown = sorted({name for update in updates for name in update.adapter.factors} - layers.keys())
+        if unknown:
+            raise UserError(
+                f"adapter: it changes {unknown[0]}, which is no linear layer of the model; train it on this model."
+            )
+        layers_of: dict[Path, list[str]] = defaultdict(list)
+        for name in layers:
+            if f"{name}.weight" not in self._file_of:
+                raise UserError(
+                    f"model: '{self._base_folder}' holds no {name}.weight; save the whole model with save_pretrained."
+                )
+            layers_of[self._file_of[f"{name}.weight"]].append(name)
+        for file, names in layers_of.items():
+            with safe_open(file, framework="pt") as tensors:
+                for name in names:
+                    weight = layers[name].weight
+                    base = tensors.get_tensor(f"{name}.weight").to(weight.device, torch.float32)
+                    weight.copy_(merged_weight(base, updates, name))
+
+
+def _tensor_files(folder: Path) -> dict[str, Path]:
+    """Tensor name -> safetensors file, for one file or for shards with an index."""
+    index = folder / "model.safetensors.index.json"
+    single = folder / "model.safetensors"
+    if index.is_file():
+        weight_map = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        return {name: folder / file for name, file in weight_map.items()}
+    if single.is_file():
+        with safe_open(single, framework="pt") as tensors:
+            return dict.fromkeys(tensors.keys(), single)
+    raise UserError(f"model: '{folder}' has no model.safetensors; give a folder written by save_pretrained.")

@@ -1,0 +1,157 @@
+"""One release step: a forget adapter, a retain adapter, their merge, and the decision whether it stays.
+
+F trained on the open forget pairs from theta_{k-1}
+R trained on the retain pairs from theta_{k-1} (`parallel`) or from theta_{k-1} - a F (`residual`, ours)
+theta_k = theta_{k-1} - a F + b R, if it keeps within the guards; else once more with halved weights; else undone
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from tasks.models.language_model import LanguageModel
+from tasks.models.pair import Pair
+from tasks.release.adapter import Adapter
+from tasks.release.guard import Trip
+from tasks.release.merge import Checkpoints, Update
+from tasks.release.orthogonality import update_cosines
+
+Train = Callable[[LanguageModel, Sequence[Pair]], Adapter]
+"""`functools.partial(train_adapter, rank=..., seed=...)`."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One pair of merge weights that was tried."""
+
+    forget_weight: float
+    retain_weight: float
+    scores: Mapping[str, float]
+    tripped: tuple[Trip, ...]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a step: the content of its `merge.json`."""
+
+    step: int
+    forget_weight: float
+    """a as merged, 0 if the step was undone."""
+    retain_weight: float
+    """b as merged, 0 if the step was undone."""
+    accepted: bool
+    why: str
+    attempts: tuple[Attempt, ...]
+    cosines: Mapping[str, float]
+    """Between the forget and the retain update, `overall` and by layer."""
+
+    def record(self) -> dict[str, Any]:
+        """JSON values; a number that is not finite, such as the perplexity of a broken candidate, becomes null."""
+        return _finite(asdict(self))
+
+
+def release_step(
+    lm: LanguageModel,
+    checkpoints: Checkpoints,
+    updates: Sequence[Update],
+    *,
+    step: int,
+    forget_pairs: Sequence[Pair],
+    retain_pairs: Sequence[Pair],
+    train_forget: Train,
+    train_retain: Train,
+    order: Literal["parallel", "residual"],
+    forget_weight: float,
+    retain_weight: float,
+    measure: Callable[[], Mapping[str, float]],
+    guard: Callable[[Mapping[str, float]], Sequence[Trip]],
+) -> tuple[Decision, list[Update]]:
+    """Release a little of the forget pairs from the model, and keep the step only if nothing else broke.
+
+    Args:
+        lm: The model at theta_{k-1}; at theta_k afterwards.
+        checkpoints: Of the untouched model.
+        updates: Those that lead from theta_0 to theta_{k-1}.
+        step: k, from 1.
+        forget_pairs: The open ones.
+        retain_pairs: What is to be kept.
+        train_forget: Trains the forget adapter.
+        train_retain: Trains the retain adapter.
+        order: What the retain adapter is trained on top of.
+        forget_weight: a, what the forget update is subtracted with.
+        retain_weight: b, what the retain update is added with.
+        measure: Scores of the model as it is now.
+        guard: Which limits such scores break.
+
+    Returns:
+        The decision, and the updates that lead to theta_k.
+    """
+    forget = train_forget(lm, forget_pairs)
+    if order == "residual":
+        checkpoints.apply(lm, [*updates, Update(forget, -forget_weight)])
+    retain = train_retain(lm, retain_pairs)
+    return settle(
+        lm,
+        checkpoints,
+        updates,
+        step=step,
+        forget=forget,
+        retain=retain,
+        forget_weight=forget_weight,
+        retain_weight=retain_weight,
+        measure=measure,
+        guard=guard,
+    )
+
+
+def settle(
+    lm: LanguageModel,
+    checkpoints: Checkpoints,
+    updates: Sequence[Update],
+    *,
+    step: int,
+    forget: Adapter,
+    retain: Adapter,
+    forget_weight: float,
+    retain_weight: float,
+    measure: Callable[[], Mapping[str, float]],
+    guard: Callable[[Mapping[str, float]], Sequence[Trip]],
+) -> tuple[Decision, list[Update]]:
+    """Merge two trained adapters with `(a, b)`, else with `(a/2, b/2)`, else not at all.
+
+    Arguments and result are those of `release_step`; a caller that keeps its adapters in a store trains them itself.
+    """
+    attempts: list[Attempt] = []
+    for share in (1.0, 0.5):
+        a, b = share * forget_weight, share * retain_weight
+        candidate = [*updates, Update(forget, -a), Update(retain, b)]
+        checkpoints.apply(lm, candidate)
+        scores = dict(measure())
+        attempts.append(Attempt(a, b, scores, tuple(guard(scores))))
+        if not attempts[-1].tripped:
+            break
+    else:
+        a = b = 0.0
+        candidate = list(updates)
+        checkpoints.apply(lm, candidate)
+    accepted = not attempts[-1].tripped
+    decision = Decision(step, a, b, accepted, _why(attempts), tuple(attempts), update_cosines(forget, retain))
+    return decision, candidate
+
+
+def _why(attempts: Sequence[Attempt]) -> str:
+    broken = ["; ".join(trip.sentence for trip in attempt.tripped) for attempt in attempts]
+    if not broken[0]:
+        return "within all limits"
+    if not broken[-1]:
+        return f"within all limits at half the merge weights; at the full ones {broken[0]}"
+    return f"undone, even at half the merge weights {broken[-1]}"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+
+from tasks.models.language_model import LanguageModel, load_language_model
+from tests.tiny_model import make_tiny_model
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_model(tmp_path_factory.mktemp("release") / "model")
+
+
+@pytest.fixture
+def lm(model_folder: Path) -> LanguageModel:
+    return load_language_model(model_folder)
