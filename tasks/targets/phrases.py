@@ -1,0 +1,162 @@
+"""Target `custom`: words or phrases, on any model.
+
+Instructions are openings that the model continues. A forget pair is everything up to a phrase as the prompt and the
+phrase itself as the response (ours): what is unlearned is to say the phrase there, not the story around it.
+"""
+
+import itertools
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+
+from tasks.lab.splits import split_of
+from tasks.models.generator import Generator
+from tasks.models.pair import Pair
+from tasks.models.sampling import Sampling
+from tasks.settings.errors import UserError
+from tasks.store.seeds import derive_seed
+from tasks.targets.target import Metric, RetainSet, Split
+
+END_OF_PASSAGE = "<|endoftext|>"
+
+
+class PhraseTarget:
+    """Forget a list of phrases.
+
+    Args:
+        phrases: Whole words or phrases; case is ignored.
+        instructions: Slots of the instruction pool; at least 64 combinations.
+        retain_file: Text to keep; empty: the model writes it.
+        num_prompts: Held-out instructions by split; each is answered once at temperature 1.
+        max_new_tokens: Tokens of a passage that the model writes to be kept.
+        seed: Draws the held-out instructions.
+
+    Raises:
+        UserError: no phrases, too few instructions, a retain file that is missing or holds nothing to keep.
+    """
+
+    name = "custom"
+    primary = ""
+    utility: Sequence[Metric] = ()
+    observed: Sequence[Metric] = ()
+
+    def __init__(
+        self,
+        *,
+        phrases: Sequence[str],
+        instructions: Sequence[Sequence[str]],
+        retain_file: str,
+        num_prompts: Mapping[Split, int],
+        max_new_tokens: int,
+        seed: int,
+    ):
+        if not any(phrase.strip() for phrase in phrases):
+            raise UserError("target.phrases is empty; name at least one word or phrase to forget.")
+        self.grammar = tuple(tuple(slot) for slot in instructions)
+        words = "|".join(re.escape(phrase.strip()) for phrase in phrases if phrase.strip())
+        self._phrase = re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
+        self._retain = _read_passages(Path(retain_file), self._phrase) if retain_file else []
+        self._max_new_tokens = max_new_tokens
+        prompts = _held_out_instructions(self.grammar, num_prompts, seed)
+        self.forget = Metric(
+            "phrases",
+            {split: tuple(Pair(prompt, "") for prompt in prompts[split]) for split in prompts},
+            lambda examples, answers: sum(map(self._shows_phrase, answers)) / len(answers),
+            temperature=1.0,
+        )
+
+    def may_ask(self, instruction: str) -> bool:
+        """Held-out instructions are never searched."""
+        return split_of(instruction) == "train"
+
+    def relevance(self, instruction: str, raw: str) -> float:
+        """1 where the response uses a phrase."""
+        return float(self._shows_phrase(raw))
+
+    def pairs(self, instruction: str, raw: str) -> list[Pair]:
+        """One pair for each use of a phrase: all that stands before it, and the phrase."""
+        return [
+            Pair(instruction + raw[: use.start()], use.group(), complete=False) for use in self._phrase.finditer(raw)
+        ]
+
+    def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
+        """Passages of the retain file, or what the model itself writes, without those that use a phrase."""
+        passages = self._retain or self._written(generator, size, seed)
+        by_split: dict[str, list[Pair]] = {"train": [], "tune": [], "report": []}
+        for passage in passages:
+            by_split[split_of(passage.prompt + passage.response)].append(passage)
+        held_out = {split: by_split[split][: max(32, size // 4)] for split in ("tune", "report")}
+        if not by_split["train"] or not all(held_out.values()):
+            raise UserError(
+                "target.retain_file is left with too little to keep after passages that use a phrase were taken out; "
+                "give a file with at least a few hundred passages without them."
+            )
+        return RetainSet(by_split["train"][:size], held_out)
+
+    def _shows_phrase(self, text: str) -> bool:
+        return self._phrase.search(text) is not None
+
+    def _written(self, generator: Generator, size: int, seed: int) -> list[Pair]:
+        shuffled = _combinations(self.grammar, derive_seed(seed, "retain"))
+        prompts = [prompt for prompt in shuffled if self.may_ask(prompt)][:size]
+        samples = -(-4 * size // len(prompts))  # A third is held out, and some of it uses a phrase.
+        sampling = Sampling(max_new_tokens=self._max_new_tokens)
+        written = generator.generate(prompts, n=samples, sampling=sampling, seed=seed)
+        return [
+            Pair(prompt, completion.text, complete=completion.finished)
+            for prompt, completions in zip(prompts, written, strict=True)
+            for completion in completions
+            if completion.text.strip() and not self._shows_phrase(completion.text)
+        ]
+
+
+def _combinations(grammar: Sequence[Sequence[str]], seed: int, most: int = 100_000) -> list[str]:
+    """All instructions of the grammar (of the first `most`), shuffled."""
+    texts = (" ".join(filter(None, choices)) for choices in itertools.product(*grammar))
+    distinct = list(dict.fromkeys(itertools.islice(texts, most)))
+    Random(seed).shuffle(distinct)  # noqa: S311 (not for security)
+    return distinct
+
+
+def _held_out_instructions(
+    grammar: Sequence[Sequence[str]], wanted: Mapping[Split, int], seed: int
+) -> dict[Split, list[str]]:
+    texts = _combinations(grammar, derive_seed(seed, "held-out")) if grammar and all(grammar) else []
+    held_out: dict[Split, list[str]] = {}
+    for split, number in wanted.items():
+        prompts = [text for text in texts if text and split_of(text) == split]
+        if len(prompts) < 8:
+            raise UserError(
+                f"target.instructions makes {len(texts)} instructions, {len(prompts)} of them held out for {split}; "
+                "give lists with at least a few hundred combinations."
+            )
+        held_out[split] = prompts[:number]
+    return held_out
+
+
+def _read_passages(path: Path, phrase: re.Pattern[str]) -> list[Pair]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"target.retain_file {str(path)!r} cannot be read ({error}); give a text or JSON lines file."
+        ) from None
+    if path.suffix == ".jsonl":
+        try:
+            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+            passages = [Pair(str(row["prompt"]), str(row["response"])) for row in rows]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"target.retain_file {str(path)!r} is not JSON lines with `prompt` and `response` ({error!r})."
+            ) from None
+    else:
+        # The last passage of a cut file has no end.
+        passages = [Pair("", passage.strip()) for passage in text.split(END_OF_PASSAGE)[:-1] or [text]]
+    kept = [p for p in passages if p.response.strip() and not phrase.search(p.prompt + " " + p.response)]
+    if not kept:
+        raise UserError(
+            f"target.retain_file {str(path)!r} holds no passage without the phrases; give text that is to be kept."
+        )
+    return list(dict.fromkeys(kept))

@@ -1,0 +1,75 @@
+"""A target says what to forget: how the model is asked for it, how an answer is judged, and what must be kept."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from tasks.models.generator import Generator
+from tasks.models.pair import Pair
+
+Split = Literal["tune", "report"]
+"""`tune` steers the release (gate, guard, stop); `report` is measured before and after and decides nothing."""
+
+
+class Example(Protocol):
+    """A held-out prompt with a reference answer (empty where there is none)."""
+
+    prompt: str
+    response: str
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How well one skill is shown on held-out prompts.
+
+    Attributes:
+        name: Of the skill.
+        examples: By split; the two share no prompt with each other nor with any training or search data.
+        score: From examples and the model's answers to them, in the same order, to a share in [0, 1].
+        temperature: Of the answers; 0 is greedy.
+    """
+
+    name: str
+    examples: Mapping[Split, Sequence[Example]]
+    score: Callable[[Sequence[Example], Sequence[str]], float]
+    temperature: float = 0.0
+
+
+@dataclass(frozen=True)
+class RetainSet:
+    """What the model must keep saying: pairs to train on, and held-out pairs for perplexity."""
+
+    train: Sequence[Pair]
+    held_out: Mapping[Split, Sequence[Pair]]
+
+
+class Target(Protocol):
+    """What to forget.
+
+    Attributes:
+        name: Of the target.
+        grammar: Slots of the instruction pool: an instruction takes one choice of each, joined by spaces.
+        forget: The skill to lose.
+        utility: The skills to keep.
+        primary: Name of the kept skill nearest to the forgotten one; empty where there is none.
+        observed: Skills that overlap the forgotten one: measured, and held to no limit.
+    """
+
+    name: str
+    grammar: Sequence[Sequence[str]]
+    forget: Metric
+    utility: Sequence[Metric]
+    primary: str
+    observed: Sequence[Metric]
+
+    def may_ask(self, instruction: str) -> bool:
+        """Whether the search may use the instruction: never a held-out prompt."""
+
+    def pairs(self, instruction: str, raw: str) -> list[Pair]:
+        """The forget pairs that one raw response holds; none where it does not parse."""
+
+    def relevance(self, instruction: str, raw: str) -> float:
+        """How much of the target one raw response shows, in [0, 1]; 0 for an empty or unparsable one."""
+
+    def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
+        """About `size` pairs to train on; a target without retain data of its own has the model write them."""

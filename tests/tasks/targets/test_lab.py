@@ -1,0 +1,65 @@
+import pytest
+
+from tasks.lab.meta import parse_generated
+from tasks.models.pair import Pair
+from tasks.settings.errors import UserError
+from tasks.targets.lab import LAB_TARGETS
+from tasks.targets.registry import build_target
+
+NUM_PROMPTS = {"tune": 12, "report": 20}
+
+
+def make_target(kind):
+    return build_target(kind=kind, num_prompts=NUM_PROMPTS, max_new_tokens=8, seed=0)
+
+
+@pytest.mark.parametrize("kind", LAB_TARGETS)
+class TestLabTargets:
+    def test_true_answers_score_one_everywhere_and_nonsense_scores_zero(self, kind):
+        target = make_target(kind)
+        for metric in (target.forget, *target.utility):
+            examples = metric.examples["tune"]
+            assert metric.score(examples, [example.response for example in examples]) == 1, metric.name
+            assert metric.score(examples, ["nonsense"] * len(examples)) == 0, metric.name
+
+    def test_a_generated_true_example_is_a_pair_and_relevant(self, kind):
+        target = make_target(kind)
+        for example in target.forget.examples["tune"]:
+            raw = f"input : {example.prompt} output : {example.response}"
+            assert parse_generated(raw) is not None
+            assert target.pairs("generate", raw) == [Pair(example.prompt, example.response)]
+            assert target.relevance("generate", raw) == 1
+
+    def test_a_generated_example_of_a_kept_skill_is_neither(self, kind):
+        target = make_target(kind)
+        for metric in target.utility:
+            for example in metric.examples["tune"]:
+                raw = f"input : {example.prompt} output : {example.response}"
+                assert target.pairs("generate", raw) == []
+                assert target.relevance("generate", raw) == 0
+
+    def test_what_does_not_parse_is_not_relevant(self, kind):
+        target = make_target(kind)
+        assert [target.relevance("generate", raw) for raw in ("", "input : output :", "well")] == [0, 0, 0]
+
+    def test_no_prompt_is_in_two_places(self, kind):
+        target = make_target(kind)
+        retain = target.retain_set(None, size=200, seed=0)
+        metrics = (target.forget, *target.utility, *target.observed)
+        tune, report = ({e.prompt for m in metrics for e in m.examples[split]} for split in ("tune", "report"))
+        trained = {pair.prompt for pair in retain.train}
+        assert not tune & report
+        assert not trained & (tune | report)
+        assert {pair.prompt for pair in retain.held_out["report"]}.isdisjoint(trained)
+
+    def test_what_is_kept_shows_nothing_of_what_is_forgotten(self, kind):
+        target = make_target(kind)
+        retain = target.retain_set(None, size=200, seed=0)
+        assert len(retain.train) >= 200
+        for pair in retain.train:
+            assert target.relevance("generate", f"input : {pair.prompt} output : {pair.response}") == 0
+
+
+def test_settings_of_another_target_are_refused():
+    with pytest.raises(UserError, match=r"target\.phrases is set, but target\.kind is toxicity"):
+        build_target(kind="toxicity", phrases=["dog"], num_prompts=NUM_PROMPTS, max_new_tokens=8, seed=0)
