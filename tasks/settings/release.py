@@ -31,6 +31,8 @@ class ReleaseSettings(Settings):
     """LoRA alpha; the update is (alpha / rank) B A."""
     learning_rate: float = Field(3e-3, gt=0, le=1)
     """AdamW's learning rate."""
+    max_grad_norm: float = Field(1.0, gt=0, le=1e6)
+    """Gradients are clipped to this norm."""
     forget_updates: int = Field(12, ge=1, le=100_000)
     """Optimizer updates of a forget adapter."""
     retain_updates: int = Field(12, ge=1, le=100_000)

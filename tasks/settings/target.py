@@ -13,11 +13,11 @@ class TargetSettings(Settings):
     """What the model is to forget, and what it must keep."""
 
     kind: TargetKind = "toxicity"
-    """`toxicity`, `person`, `coding` and `facts` are skills of the lab model; `custom` is a list of phrases, on any model."""
+    """`toxicity`, `person`, `coding`, `facts`: skills of the lab model; `custom`: a list of phrases, on any model."""
     phrases: tuple[str, ...] = ()
     """`custom`: the words or phrases to forget; whole words, upper and lower case alike."""
     instructions: tuple[tuple[str, ...], ...] = ()
-    """`custom`: an instruction takes one choice of each list, joined by spaces; an empty choice leaves the place out."""
+    """`custom`: an instruction takes one choice of each list, joined by spaces; an empty choice is left out."""
     retain_file: str = ""
     """`custom`: text to keep, one passage per `<|endoftext|>` or JSON lines with `prompt` and `response`;
     empty: the model writes its own (passages without the phrases)."""
@@ -35,7 +35,9 @@ class MeasureSettings(Settings):
     prefill_tokens: int = Field(2, ge=1, le=64)
     """Answer tokens given to the model in the prefill probe."""
     goal: float = Field(0.05, ge=0, le=1)
-    """Forget metric at which the target counts as forgotten."""
+    """Forget metric at which the target counts as forgotten, if `goal_nll` is met as well."""
+    goal_nll: float = Field(3.0, ge=0, le=100)
+    """NLL a token, in nats, that held-out revealed pairs must have: a forget metric of 0 alone is only skin-deep."""
     max_drop: float = Field(0.03, ge=0, le=1)
     """Allowed drop of every kept skill, absolute."""
     max_perplexity_rise: float = Field(0.05, ge=0, le=10)

@@ -1,0 +1,107 @@
+"""`python -m flows.reveal_release`: from a command line to a flow run and an exit code.
+
+Exit codes: 0 accepted; 2 the user's input; 3 rejected, or nothing revealed; 1 our fault.
+"""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from flows.command_line import read_arguments
+from flows.opening import open_run, peek_run
+from flows.run_settings import RunSettings
+from tasks.settings.errors import UserError
+from tasks.store.disk import make_private_folder
+
+_PREFECT = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",  # With it on, the embedded server's database was locked at times.
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",  # 20 s is too little on a busy machine.
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run Reveal-and-Release from the command line; returns the exit code."""
+    try:
+        read = read_arguments(
+            sys.argv[1:] if arguments is None else arguments,
+            program="python -m flows.reveal_release",
+            description="Reveal what a model knows of a target, and release it from its weights.",
+        )
+        if read.plan:
+            return _print_plan(read.settings)
+        return _run(read.settings)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+
+
+def _print_plan(settings: RunSettings) -> int:
+    """Each unit, its key, and whether it is done; nothing is made."""
+    from rich.console import Console
+
+    from tasks.report.summary import SUMMARY, read_summary
+
+    run, plan = peek_run(settings)
+    steps = last_step = settings.release.steps
+    if (run.path / SUMMARY).exists():  # A finished run tells how many steps it took.
+        summary = read_summary(run.path)
+        steps, last_step = len(summary["steps"]), summary["last_step"]
+    console = Console(highlight=False, soft_wrap=True)
+    for unit in plan.units(steps=steps, last_step=last_step):
+        state = "done" if plan.find(run, unit) else "missing"
+        console.print(f"{unit.name:<24}  {unit.key[:16]}  {state}")
+    return 0
+
+
+def _run(settings: RunSettings) -> int:
+    open_run(settings)  # Refuses what cannot be used before Prefect is even imported.
+    _prepare_prefect(settings)
+    from prefect.exceptions import FailedRun
+
+    from flows.reveal_release import reveal_release
+
+    # A rejected run is a failed one: its outcome is the exception that says so.
+    state = reveal_release(settings, return_state=True)
+    error = state.result(raise_on_failure=False)
+    if isinstance(error, UserError):
+        raise error
+    run_path = Path(settings.runs_dir) / settings.run_name
+    if isinstance(error, BaseException) and not isinstance(error, FailedRun):
+        return 1
+    return _print_outcome(run_path)
+
+
+def _print_outcome(run_path: Path) -> int:
+    from rich.console import Console
+
+    from tasks.report.summary import read_summary
+    from tasks.report.tables import print_summary
+
+    summary = read_summary(run_path)
+    console = Console()
+    print_summary(summary, console)
+    is_accepted = summary["verdict"] == "accepted"
+    console.print(f"unlearned model: {run_path / 'model'}" if is_accepted else f"no model published; see {run_path}")
+    return 0 if is_accepted else 3
+
+
+def _prepare_prefect(settings: RunSettings) -> None:
+    """Quiet, without telemetry, and with its database beside the runs unless a server or a profile is set."""
+    for name, value in _PREFECT.items():
+        os.environ.setdefault(name, value)
+    if not any(name in os.environ for name in ("PREFECT_HOME", "PREFECT_API_URL", "PREFECT_PROFILE")):
+        home = Path(settings.runs_dir).absolute() / ".prefect"
+        make_private_folder(home)
+        os.environ["PREFECT_HOME"] = str(home)
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logging.getLogger(name).addFilter(_without_traceback)
+
+
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """What the user did is said in one sentence at the end; a traceback is for what we did."""
+    is_users = record.exc_info is not None and isinstance(record.exc_info[1], UserError)
+    return not is_users

@@ -1,0 +1,169 @@
+"""The command line: presets, a flag for each setting, one sentence for bad input. Imports neither torch nor Prefect."""
+
+import argparse
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from flows.run_settings import RunSettings
+from tasks.settings.base import Settings
+from tasks.settings.errors import UserError
+
+PRESETS = Path(__file__).parents[1] / "deployments" / "presets"
+DEFAULT_PRESET = "lab-toxicity"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a command line asks for.
+
+    Attributes:
+        settings: Complete settings of the run.
+        plan: Only print the plan.
+    """
+
+    settings: RunSettings
+    plan: bool
+
+
+def read_arguments(arguments: Sequence[str], *, program: str, description: str) -> Arguments:
+    """Read a command line; later flags win over the config file, and both over the preset.
+
+    Raises:
+        UserError: an unknown flag or preset, an unreadable config file, a setting that is unknown or out of range.
+        SystemExit: after `--help`.
+    """
+    fields = dict(_leaves(RunSettings))
+    parser = _Parser(
+        prog=program,
+        description=description,
+        epilog=f"Presets: {', '.join(preset_names())}. Without arguments: {DEFAULT_PRESET}.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--config", metavar="FILE", help="YAML file of settings, over the preset")
+    parser.add_argument("--plan", action="store_true", help="print each step, its key, done or missing; load no model")
+    for path, field in fields.items():
+        spellings = dict.fromkeys([f"--{path.replace('_', '-')}", f"--{path}"])
+        # SUPPRESS: only the flags that were given appear in the result. A bare flag switches a yes-or-no setting on.
+        switch = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
+        parser.add_argument(
+            *spellings, dest=path, metavar="VALUE", default=argparse.SUPPRESS, help=_help(field), **switch
+        )
+    flags = vars(parser.parse_args(arguments))
+    config, plan = flags.pop("config"), flags.pop("plan")
+    given = _merged(
+        _read_yaml(Path(config), "--config") if config else {},
+        _nested({path: _parsed(path, text, fields[path]) for path, text in flags.items()}),
+    )
+    preset = read_preset(str(given.get("preset", DEFAULT_PRESET)))
+    return Arguments(validated(_merged(preset, given)), plan)
+
+
+def preset_names() -> list[str]:
+    """Names of the presets."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def read_preset(name: str) -> dict[str, Any]:
+    """The settings of a preset.
+
+    Raises:
+        UserError: there is no preset of that name.
+    """
+    if name not in preset_names():
+        raise UserError(f"preset is {name!r}, which does not exist; give one of {', '.join(preset_names())}.")
+    return _read_yaml(PRESETS / f"{name}.yaml", "preset") | {"preset": name}
+
+
+def validated(values: Mapping[str, Any]) -> RunSettings:
+    """Settings from plain values.
+
+    Raises:
+        UserError: a setting that is unknown or out of range; the first one is named.
+    """
+    try:
+        return RunSettings.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(map(str, first["loc"]))
+        if first["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(path, dict(_leaves(RunSettings)), 1)
+            hint = f"; did you mean {near[0]}?" if near else "."
+            raise UserError(f"{path} is not a setting{hint}") from None
+        raise UserError(f"{path} is {first['input']!r}; {first['msg'].lower()}.") from None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One sentence, without the page of usage."""
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown != message:
+            near = difflib.get_close_matches(unknown.split()[0], self._option_string_actions, 1)
+            hint = f"did you mean {near[0]}?" if near else "--help lists them."
+            raise UserError(f"{unknown} is not a flag of this command; {hint}")
+        raise UserError(f"{message}; --help lists the flags.")
+
+
+def _leaves(model: type[Settings], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Settings):
+            yield from _leaves(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name, field
+
+
+def _shown(field: FieldInfo) -> str:
+    return "empty" if field.default in ("", ()) else str(field.default).lower()
+
+
+def _help(field: FieldInfo) -> str:
+    return f"{field.description} [{_shown(field)}]".replace("%", "%%")
+
+
+def _parsed(path: str, text: str, field: FieldInfo) -> Any:
+    """Text stays text; anything else (numbers, lists, yes and no) is read as YAML."""
+    if field.annotation is str:
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise UserError(f"{path} is {text!r}, which is not valid YAML; give a value such as {_shown(field)}.") from None
+
+
+def _read_yaml(path: Path, name: str) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{name} {str(path)!r} cannot be read as YAML ({reason}); give a file of settings.") from None
+    if values is not None and not isinstance(values, dict):
+        raise UserError(
+            f"{name} {str(path)!r} holds {type(values).__name__}, not settings by name; see deployments/presets."
+        )
+    return values or {}
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for path, value in flat.items():
+        *groups, name = path.split(".")
+        node = nested
+        for group in groups:
+            node = node.setdefault(group, {})
+        node[name] = value
+    return nested
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = dict(below)
+    for name, value in above.items():
+        both[name] = (
+            _merged(both[name], value) if isinstance(value, dict) and isinstance(both.get(name), dict) else value
+        )
+    return both

@@ -1,0 +1,227 @@
+"""The plan of a run: every unit of work with its key, known before any model is loaded.
+
+Which settings stand in which unit is decided here and nowhere else: a setting left out of a unit cannot change it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from flows.run_settings import RunSettings
+from tasks.settings.errors import UserError
+from tasks.settings.model import LAB
+from tasks.store.digests import file_digest
+from tasks.store.folders import UnitRef
+from tasks.store.keys import Unit
+from tasks.store.run import Run
+from tasks.store.seeds import derive_seed
+
+VERSION = 1
+"""Raised by hand when the same settings begin to give other numbers."""
+
+SEARCH = (
+    "pool_size", "rounds", "initial_queries", "queries", "samples_per_query", "max_new_tokens", "temperature", "alpha",
+    "exploration", "keep",
+)  # fmt: skip
+FORGET_SET = ("forget_set_size", "max_responses", "max_new_tokens", "temperature", "min_relevance")
+FORGET_ADAPTER = (
+    "open_below",
+    "few_open",
+    "rank",
+    "lora_alpha",
+    "learning_rate",
+    "max_grad_norm",
+    "forget_updates",
+    "forget_batch",
+)
+RETAIN_ADAPTER = ("order", "rank", "lora_alpha", "learning_rate", "max_grad_norm", "retain_updates", "retain_batch")
+MERGE = ("forget_weight", "retain_weight")
+GUARD = ("goal", "goal_nll", "max_drop", "max_perplexity_rise")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The units of one run, in the order of work.
+
+    Attributes:
+        settings: Of the run.
+        device: Where the model runs, resolved.
+        model_digest: Of the files of a model that was not made here; empty for the lab model.
+        retain_digest: Of the retain file; empty where there is none.
+    """
+
+    settings: RunSettings
+    device: str
+    model_digest: str = ""
+    retain_digest: str = ""
+
+    @cached_property
+    def model(self) -> Unit | None:
+        """The lab model, which is a unit itself; none for a model from outside."""
+        return self._lab_unit(exclude=None)
+
+    @cached_property
+    def gold(self) -> Unit | None:
+        """The lab model trained without the forget data; none unless it was asked for."""
+        if not self.settings.lab.gold:
+            return None
+        from tasks.targets.lab import LAB_TARGETS
+
+        return self._lab_unit(exclude=LAB_TARGETS[self.settings.target.kind].excluded)
+
+    @cached_property
+    def retain_set(self) -> Unit:
+        """What the model must keep saying."""
+        return self._root("retain-set", {"release": {"retain_size": self.settings.release.retain_size}})
+
+    @cached_property
+    def search(self) -> Unit:
+        """The search for instructions."""
+        return self._root("search", {"reveal": self._some("reveal", SEARCH)})
+
+    @cached_property
+    def forget_set(self) -> Unit:
+        """What the best instructions made the model write."""
+        return self._unit("forget-set", {"reveal": self._some("reveal", FORGET_SET)}, self.search)
+
+    def forget_adapter(self, step: int) -> Unit:
+        """The forget adapter of a step, trained on the checkpoint before it."""
+        settings = {"release": self._some("release", FORGET_ADAPTER)}
+        return self._unit(f"{_folder(step)}/forget-adapter", settings, self.forget_set, self.checkpoint(step - 1))
+
+    def retain_adapter(self, step: int) -> Unit:
+        """The retain adapter of a step; in `residual` order it also depends on the forget adapter and its weight."""
+        settings = self._some("release", RETAIN_ADAPTER)
+        parents = [self.retain_set, self.checkpoint(step - 1)]
+        if self.settings.release.order == "residual":
+            settings |= self._some("release", ("forget_weight",))
+            parents.append(self.forget_adapter(step))
+        return self._unit(f"{_folder(step)}/retain-adapter", {"release": settings}, *parents)
+
+    def checkpoint(self, step: int) -> Unit:
+        """A step merged, measured and judged; step 0 is the untouched model, measured."""
+        if step not in self._checkpoints:
+            measured = {"measure": self._some("measure", ("tune_prompts", "max_new_tokens", "prefill_tokens"))}
+            if step == 0:
+                unit = self._unit(_folder(0), measured, self.retain_set, self.forget_set)
+            else:
+                judged = {"release": self._some("release", MERGE)}
+                judged["measure"] = measured["measure"] | self._some("measure", GUARD)
+                adapters = self.forget_adapter(step), self.retain_adapter(step)
+                unit = self._unit(_folder(step), judged, *adapters, self.checkpoint(0))
+            self._checkpoints[step] = unit
+        return self._checkpoints[step]
+
+    def report(self, moment: str, step: int) -> Unit:
+        """The report split, measured `before` (step 0), `after` (the last accepted step) and on the `gold` model."""
+        settings = {"measure": self._some("measure", ("report_prompts", "max_new_tokens", "prefill_tokens"))}
+        subject = self.gold if moment == "gold" else self.checkpoint(step)
+        assert subject is not None
+        return self._unit(f"report/{moment}", settings, self.retain_set, self.forget_set, subject)
+
+    def published(self, step: int) -> Unit:
+        """The unlearned model: the checkpoint of the last accepted step as a folder that loads anywhere."""
+        return self._unit("model", {}, self.checkpoint(step))
+
+    def find(self, run: Run, unit: Unit) -> UnitRef | None:
+        """The unit where it is finished: in the run's folder, or in the cache of lab models."""
+        if unit in (self.model, self.gold):
+            from tasks.lab.model import find_lab_model
+
+            return find_lab_model(unit)
+        return run.find(unit)
+
+    def units(self, *, steps: int, last_step: int) -> Iterator[Unit]:
+        """All units in the order of work.
+
+        Args:
+            steps: Steps taken; how many that will be is not known before the end.
+            last_step: The last of them that was accepted.
+        """
+        yield from filter(None, (self.model, self.gold))
+        yield from (self.retain_set, self.search, self.forget_set, self.checkpoint(0), self.report("before", 0))
+        for step in range(1, steps + 1):
+            yield from (self.forget_adapter(step), self.retain_adapter(step), self.checkpoint(step))
+        yield self.report("after", last_step)
+        if self.gold:
+            yield self.report("gold", last_step)
+        yield self.published(last_step)
+
+    @cached_property
+    def _checkpoints(self) -> dict[int, Unit]:
+        return {}
+
+    @cached_property
+    def _environment(self) -> Mapping[str, Any]:
+        model = self.settings.model
+        threads = model.threads if self.device == "cpu" else 0
+        return {"device": self.device, "dtype": model.dtype, "backend": "transformers", "threads": threads}
+
+    def _root(self, name: str, settings: Mapping[str, Any]) -> Unit:
+        """A unit that reads what comes from outside; all others depend on it through one of these."""
+        digests = {"model": self.model_digest, "retain_file": self.retain_digest}
+        outside = {name: digest for name, digest in digests.items() if digest}
+        return self._unit(name, settings, *filter(None, [self.model]), outside=outside)
+
+    def _unit(
+        self, name: str, settings: Mapping[str, Any], *parents: Unit, outside: Mapping[str, str] = MappingProxyType({})
+    ) -> Unit:
+        return Unit(
+            name=name,
+            version=VERSION,
+            settings={"target": self.settings.target.model_dump(exclude={"retain_file"}), **settings}
+            | {"batch_size": self.settings.model.batch_size},
+            seed=derive_seed(self.settings.seed, name),
+            environment=self._environment,
+            parents=parents,
+            outside=outside,
+        )
+
+    def _lab_unit(self, *, exclude: str | None) -> Unit | None:
+        if self.settings.model.path != LAB:
+            return None
+        from tasks.lab.model import lab_unit
+
+        return lab_unit(self.settings.seed, exclude)
+
+    def _some(self, group: str, names: tuple[str, ...]) -> dict[str, Any]:
+        return getattr(self.settings, group).model_dump(include=set(names), mode="json")
+
+
+def make_plan(settings: RunSettings) -> Plan:
+    """The plan of a run: reads the digests of what comes from outside, loads no model.
+
+    Raises:
+        UserError: the model folder or the retain file is missing or unusable.
+    """
+    from tasks.models.device import resolve_device
+    from tasks.models.model_folder import model_digest
+
+    model, target = settings.model, settings.target
+    if model.path == LAB and target.kind == "custom":
+        raise UserError("target.kind is custom, but model.path is lab; give the folder or hub id of a model of yours.")
+    if model.path != LAB and target.kind != "custom":
+        raise UserError(
+            f"target.kind is {target.kind}, a skill of the lab model, but model.path is {model.path!r}; "
+            "use target.kind custom."
+        )
+    if settings.lab.gold and model.path != LAB:
+        raise UserError(f"lab.gold is set, but model.path is {model.path!r}; a gold model is trained for the lab only.")
+    retain_file = Path(target.retain_file)
+    if target.retain_file and not retain_file.is_file():
+        raise UserError(
+            f"target.retain_file is {target.retain_file!r}, which is no file; give text or JSON lines to keep."
+        )
+    return Plan(
+        settings,
+        device=resolve_device(model.device),
+        model_digest="" if model.path == LAB else model_digest(model.path),
+        retain_digest=file_digest(retain_file) if target.retain_file else "",
+    )
+
+
+def _folder(step: int) -> str:
+    return f"step-{step:02d}"

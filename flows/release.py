@@ -1,0 +1,34 @@
+"""Release: what was revealed is taken out of the weights, in small steps, each measured before the next."""
+
+from prefect import flow
+
+from flows.opening import open_run
+from flows.run_settings import RunSettings
+from flows.subject import open_subject
+from tasks.measure_checkpoint import measure_checkpoint
+from tasks.merge_adapters import merge_adapters
+from tasks.train_adapter import train_forget_adapter, train_retain_adapter
+
+
+@flow(name="release", flow_run_name="release-{settings.run_name}", persist_result=False)
+def release(settings: RunSettings) -> int:
+    """Take steps until the goal is met, few forget pairs are still likely, or steps only do harm.
+
+    Returns:
+        The last accepted step; 0 if there is none.
+    """
+    run, plan = open_run(settings)
+    subject = open_subject(settings, run, plan)
+    measure_checkpoint(subject, plan.checkpoint(0), split="tune")
+    last_accepted, undone = 0, 0
+    for step in range(1, settings.release.steps + 1):
+        forget = train_forget_adapter(subject, plan.forget_adapter(step), step=step, release=settings.release)
+        if not forget.manifest()["scores"]["trained"]:
+            break
+        train_retain_adapter(subject, plan.retain_adapter(step), step=step, release=settings.release)
+        merged = merge_adapters(subject, plan.checkpoint(step), step=step, release=settings.release)
+        outcome = merged.manifest()["scores"]
+        last_accepted, undone = (step, 0) if outcome["accepted"] else (last_accepted, undone + 1)
+        if outcome["goal_met"] or undone == settings.release.patience:
+            break
+    return last_accepted

@@ -1,0 +1,31 @@
+"""Task: what the model must keep saying."""
+
+import json
+from pathlib import Path
+
+from tasks.store.disk import write_file
+from tasks.store.folders import UnitRef
+from tasks.store.keys import Unit
+from tasks.subject import RETAIN_SET, Subject
+from tasks.unit_task import unit_task
+
+
+@unit_task(name="build-retain-set", task_run_name="build-retain-set")
+def build_retain_set(subject: Subject, unit: Unit, *, size: int) -> UnitRef:
+    """The retain set: pairs to train on and held-out pairs, one JSON line each with its split."""
+    if found := subject.run.find(unit):
+        return found
+    from tasks.models.generator import TransformersGenerator
+    from tasks.models.pair_file import pair_row
+
+    with subject.run.write(unit) as writer:
+        generator = TransformersGenerator(subject.load_model(), batch_size=subject.model.batch_size)
+        retain = subject.load_target().retain_set(generator, size=size, seed=unit.seed)
+        rows = [
+            {"split": split, **pair_row(pair)}
+            for split, pairs in {"train": retain.train, **retain.held_out}.items()
+            for pair in pairs
+        ]
+        write_file(writer.path / Path(RETAIN_SET).name, "".join(json.dumps(row) + "\n" for row in rows))
+        writer.scores |= {"pairs": len(rows)}
+    return writer.ref

@@ -1,0 +1,25 @@
+"""A run on one page, in markdown: what a person reads in the Prefect UI."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from tasks.report.tables import markdown_table, metric_rows, step_rows
+
+
+def report_markdown(summary: Mapping[str, Any]) -> str:
+    """The report of a run; holds numbers only, none of the revealed text."""
+    parts = [f"# {summary['name']}: {summary['verdict']}", *(f"- {reason}" for reason in summary["reasons"])]
+    parts.append(f"Target `{summary['target']}`, model `{summary['model']}`, seed {summary['seed']}.")
+    if rows := metric_rows(summary):
+        parts += ["## Before and after", "On the report split, by which nothing was chosen.", markdown_table(rows)]
+    if rows := step_rows(summary):
+        parts += ["## Steps", "On the tune split, which steers.", markdown_table(rows)]
+    reveal = {name: value for name, value in summary["reveal"].items() if not isinstance(value, dict | list)}
+    parts += ["## Reveal", markdown_table([{"": name, "value": _plain(value)} for name, value in reveal.items()])]
+    seconds = [{"phase": phase, "seconds": f"{value:.1f}"} for phase, value in summary["seconds"].items()]
+    parts += ["## Time", markdown_table(seconds)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,180 @@
+"""The machine-readable end of a run, put together from its manifests alone: nothing is measured here."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tasks.assess.scores import Scores
+from tasks.release.goals import release_guards, unmet_goals
+from tasks.release.guard import tripped
+from tasks.store.disk import write_file
+from tasks.store.manifests import MANIFEST, read_manifest
+
+SCHEMA = 1
+SUMMARY = "summary.json"
+PHASES = {
+    "reveal": ("search", "forget-set"),
+    "release": ("step-*/forget-adapter", "step-*/retain-adapter"),
+    "measure": ("step-*", "report/*"),
+    "prepare": ("retain-set",),
+}
+
+
+def summarise(
+    run_path: Path,
+    *,
+    target: str,
+    primary: str,
+    model: str,
+    seed: int,
+    last_step: int,
+    goal: float,
+    goal_nll: float,
+    max_drop: float,
+    max_perplexity_rise: float,
+) -> dict[str, Any]:
+    """The summary of a run whose report is measured; the verdict reads the `tune` split, the numbers are of `report`.
+
+    Args:
+        run_path: Folder of the run.
+        target: Its name.
+        primary: Name of the kept skill nearest to the forgotten one.
+        model: As the user named it.
+        seed: Of the run.
+        last_step: The last accepted step; 0 if there is none.
+        goal: Highest forget metric that counts as forgotten.
+        goal_nll: Lowest NLL a token of held-out revealed pairs that counts as forgotten.
+        max_drop: Allowed drop of a kept skill.
+        max_perplexity_rise: Allowed relative rise of the perplexity.
+    """
+    steps = _steps(run_path)
+    untouched, settled = (_scores(run_path / f"step-{step:02d}") for step in (0, last_step))
+    guards = release_guards(untouched.utility, max_drop=max_drop, max_perplexity_rise=max_perplexity_rise)
+    reasons = [trip.sentence for trip in tripped(guards, untouched.guarded(), settled.guarded())]
+    reasons += unmet_goals(settled, goal=goal, goal_nll=goal_nll)
+    before, after = (_scores(run_path / "report" / moment) for moment in ("before", "after"))
+    gold = _scores(run_path / "report" / "gold") if (run_path / "report/gold" / MANIFEST).exists() else None
+    return {
+        "schema": SCHEMA,
+        "name": run_path.name,
+        "target": target,
+        "model": model,
+        "seed": seed,
+        "primary": primary,
+        **_metrics(before, after, gold),
+        "guards": [],
+        "steps": steps,
+        "last_step": last_step,
+        "reveal": _reveal(run_path),
+        "seconds": _seconds(run_path),
+        "verdict": "rejected" if reasons else "accepted",
+        "reasons": reasons,
+    }
+
+
+def summarise_nothing_revealed(run_path: Path, *, target: str, primary: str, model: str, seed: int) -> dict[str, Any]:
+    """The summary of a run whose search found nothing of the target."""
+    reveal = _reveal(run_path)
+    return {
+        "schema": SCHEMA,
+        "name": run_path.name,
+        "target": target,
+        "model": model,
+        "seed": seed,
+        "primary": primary,
+        "steps": [],
+        "last_step": 0,
+        "reveal": reveal,
+        "seconds": _seconds(run_path),
+        "verdict": "rejected",
+        "reasons": [
+            f"the model reveals nothing of the target: {reveal['queries']} instructions were tried, "
+            f"the best has a relevance of {reveal['best_relevance']:.3f} (score {reveal['best_score']:.3f})"
+        ],
+    }
+
+
+def write_summary(run_path: Path, summary: Mapping[str, Any]) -> None:
+    """Put `summary.json` into the run's folder."""
+    write_file(run_path / SUMMARY, json.dumps(summary, indent=2) + "\n")
+
+
+def read_summary(run_path: Path) -> dict[str, Any]:
+    """The summary of a finished run."""
+    return json.loads((run_path / SUMMARY).read_text(encoding="utf-8"))
+
+
+def _metrics(before: Scores, after: Scores, gold: Scores | None) -> dict[str, Any]:
+    def metric(better: str, read: Callable[[Scores], float | None], num: int) -> dict[str, Any]:
+        return {
+            "before": read(before),
+            "after": read(after),
+            "gold": read(gold) if gold else None,
+            "better": better,
+            "n": num,
+        }
+
+    num = before.num
+    return {
+        "forget": metric("lower", lambda s: s.forget, num["forget"]),
+        "utility": {
+            skill: metric("higher", lambda s, skill=skill: s.utility[skill], num[skill]) for skill in before.utility
+        },
+        "observed": {
+            skill: metric("higher", lambda s, skill=skill: s.observed[skill], num[skill]) for skill in before.observed
+        },
+        "depth": {
+            "forget_nll": metric("higher", lambda s: s.forget_nll, num["forget"]),
+            "own_nll": metric("higher", lambda s: s.own_nll, num["own_nll"]),
+            "prefill": metric("lower", lambda s: s.prefill, num["forget"]),
+            "sampled": metric("lower", lambda s: s.sampled, num["forget"]),
+        },
+        "fluency": {
+            "perplexity": metric("lower", lambda s: s.perplexity, num["perplexity"]),
+            "repetition": metric("lower", lambda s: s.repetition, num["forget"]),
+        },
+    }
+
+
+def _steps(run_path: Path) -> list[dict[str, Any]]:
+    steps = []
+    for folder in sorted(run_path.glob("step-*")):
+        if (folder / "merge.json").exists():
+            merge = json.loads((folder / "merge.json").read_text())
+            scores = _scores(folder)
+            chosen = {name: merge[name] for name in ("step", "forget_weight", "retain_weight", "accepted", "why")}
+            cosine = merge["cosines"]["overall"]
+            steps.append(chosen | {"forget": scores.forget, "cosine": cosine} | _shown(scores))
+    return steps
+
+
+def _shown(scores: Scores) -> dict[str, Any]:
+    return {"own_nll": scores.own_nll, "utility": dict(scores.utility), "perplexity": scores.perplexity}
+
+
+def _reveal(run_path: Path) -> dict[str, Any]:
+    scores: dict[str, Any] = {}
+    for name in ("search", "forget-set"):
+        if (run_path / name / MANIFEST).exists():
+            scores |= read_manifest(run_path / name)["scores"]
+    return scores
+
+
+def _seconds(run_path: Path) -> dict[str, float]:
+    """Wall seconds of each phase, from the manifests of its units."""
+    seconds = {}
+    for phase, patterns in PHASES.items():
+        folders = [path.parent for pattern in patterns for path in run_path.glob(f"{pattern}/{MANIFEST}")]
+        seconds[phase] = round(sum(map(_duration, folders)), 2)
+    return seconds
+
+
+def _duration(folder: Path) -> float:
+    manifest = read_manifest(folder)
+    return (datetime.fromisoformat(manifest["ended"]) - datetime.fromisoformat(manifest["started"])).total_seconds()
+
+
+def _scores(folder: Path) -> Scores:
+    return Scores.from_json(json.loads((folder / "scores.json").read_text()))

@@ -1,0 +1,91 @@
+"""What all tasks of a run share: the run, the untouched model, the target, and how to load them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tasks.settings.model import ModelSettings
+from tasks.settings.target import MeasureSettings, TargetSettings
+from tasks.store.run import Run
+from tasks.store.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from tasks.assess.scores import Scores
+    from tasks.models.language_model import LanguageModel
+    from tasks.models.pair import Pair
+    from tasks.targets.target import Split, Target
+
+
+RETAIN_SET = "retain-set/retain-set.jsonl"
+FORGET_SET = "forget-set/forget-set.jsonl"
+HELD_OUT = "held_out"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The model and the target of a run, by reference: small enough to hand from task to task.
+
+    Attributes:
+        run: Where the results are.
+        base: Folder of the untouched model.
+        device: Where it runs, resolved.
+        seed: Of the run.
+    """
+
+    run: Run
+    base: Path
+    device: str
+    model: ModelSettings
+    target: TargetSettings
+    measure: MeasureSettings
+    seed: int
+
+    def load_model(self, step: int = 0) -> "LanguageModel":
+        """The model after a step; step 0 is the untouched one."""
+        from tasks.models.language_model import load_language_model
+        from tasks.release.rebuild import rebuild
+
+        lm = load_language_model(self.base, device=self.device, dtype=self.model.dtype)
+        if step:
+            rebuild(lm, self.base, self.run.path, step)
+        return lm
+
+    def pairs(self, file: str, split: str) -> "list[Pair]":
+        """The pairs of one split of a file of the run."""
+        from tasks.models.pair_file import read_pairs
+
+        return read_pairs(self.run.path / file, split)
+
+    def load_target(self) -> "Target":
+        """The target with its held-out prompts."""
+        from tasks.targets.registry import build_target
+
+        return build_target(
+            **self.target.model_dump(),
+            num_prompts={"tune": self.measure.tune_prompts, "report": self.measure.report_prompts},
+            max_new_tokens=self.measure.max_new_tokens,
+            seed=self.seed,
+        )
+
+    def measure_model(self, lm: "LanguageModel", split: "Split") -> "Scores":
+        """The scores of a model on a split; the same prompts and draws for every checkpoint, so that scores compare."""
+        from tasks.assess.measure import measure
+
+        return measure(
+            lm,
+            self.load_target(),
+            split,
+            kept=self.pairs(RETAIN_SET, split),
+            revealed=self.pairs(FORGET_SET, HELD_OUT),
+            max_new_tokens=self.measure.max_new_tokens,
+            prefill_tokens=self.measure.prefill_tokens,
+            batch_size=self.model.batch_size,
+            seed=derive_seed(self.seed, "measure", split),
+        )
+
+    def read_scores(self, step: int) -> "Scores":
+        """What was measured of the checkpoint after a step, on the `tune` split."""
+        from tasks.assess.scores import Scores
+
+        return Scores.from_json(json.loads((self.run.path / f"step-{step:02d}" / "scores.json").read_text()))

@@ -1,0 +1,104 @@
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from flows.command_line import PRESETS, preset_names, read_arguments, read_preset, validated
+from flows.run_settings import RunSettings
+from tasks.settings.errors import UserError
+
+
+def read(*arguments):
+    return read_arguments(arguments, program="program", description="description")
+
+
+def test_without_arguments_it_is_the_lab_toxicity_preset():
+    settings = read().settings
+    assert settings.preset == "lab-toxicity"
+    assert settings.target.kind == "toxicity"
+    assert settings.run_name == "lab-toxicity-s0"
+
+
+def test_flags_win_over_the_config_file_and_both_over_the_preset(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("preset: lab-person\nrelease: {steps: 3, rank: 2}\n")
+    settings = read("--config", str(config), "--release.rank", "4", "--seed", "7").settings
+    assert (settings.target.kind, settings.release.steps, settings.release.rank, settings.seed) == ("person", 3, 4, 7)
+
+
+def test_both_spellings_of_a_flag_and_a_bare_switch():
+    assert read("--runs-dir", "here").settings.runs_dir == "here"
+    assert read("--release.learning_rate", "0.01").settings.release.learning_rate == 0.01
+    assert read("--lab.gold").settings.lab.gold is True
+    assert read("--lab.gold", "false").settings.lab.gold is False
+
+
+def test_lists_are_read_as_yaml():
+    settings = read("--preset", "stories-word", "--target.phrases", "[cat, cats]").settings
+    assert settings.target.phrases == ("cat", "cats")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--releas.steps", "3"], ["--releas.steps", "not a flag", "--release.steps"]),
+        (["--preset", "nope"], ["preset", "'nope'", "lab-toxicity"]),
+        (["--release.steps", "0"], ["release.steps", "0", "greater than or equal to 1"]),
+        (["--release.steps", "many"], ["release.steps", "'many'", "integer"]),
+        (["--release.order", "sideways"], ["release.order", "'sideways'", "parallel"]),
+        (["--release.learning-rate", ".nan"], ["release.learning_rate", "nan"]),
+        (["--target.phrases", "[dog"], ["target.phrases", "'[dog'", "YAML"]),
+        (["--config", "no-such-file.yaml"], ["--config", "no-such-file.yaml"]),
+        (["--seed"], ["--seed", "expected one argument"]),
+    ],
+)
+def test_bad_input_is_one_sentence_that_names_the_setting(arguments, words):
+    with pytest.raises(UserError) as caught:
+        read(*arguments)
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_an_unknown_setting_in_a_config_file_is_named_with_its_neighbour(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("release: {step: 3}\n")
+    with pytest.raises(UserError, match=r"release\.step is not a setting; did you mean release\.steps\?"):
+        read("--config", str(config))
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_presets_are_complete(name):
+    """A preset says every number itself: a later change of a default must not change what a preset means."""
+    written = yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
+    resolved = validated(read_preset(name)).model_dump(mode="json", exclude={"preset", "name", "runs_dir", "seed"})
+    assert {group: set(values) for group, values in written.items()} == {
+        group: set(values) for group, values in resolved.items()
+    }
+
+
+def test_every_setting_has_help():
+    def undocumented(schema, definitions):
+        for name, field in schema["properties"].items():
+            if "$ref" in field:
+                yield from undocumented(definitions[field["$ref"].rsplit("/", 1)[-1]], definitions)
+            elif not field.get("description"):
+                yield name
+
+    schema = RunSettings.model_json_schema()
+    assert list(undocumented(schema, schema["$defs"])) == []
+
+
+def test_help_needs_neither_torch_nor_prefect():
+    code = (
+        "import sys\n"
+        "from flows.command import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as exit: assert exit.code == 0\n"
+        "assert not {'torch', 'prefect', 'transformers'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--release.steps" in done.stdout
