@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tasks.report.tables import markdown_table, metric_rows, step_rows
+from tasks.report.tables import markdown_table, metric_rows, remarks, step_rows
 
 
 def report_markdown(summary: Mapping[str, Any]) -> str:
     """The report of a run; holds numbers only, none of the revealed text."""
-    parts = [f"# {summary['name']}: {summary['verdict']}", *(f"- {reason}" for reason in summary["reasons"])]
+    parts = [f"# {summary['name']}: {summary['verdict']}", *(f"- {remark}" for remark in remarks(summary))]
     parts.append(f"Target `{summary['target']}`, model `{summary['model']}`, seed {summary['seed']}.")
     if rows := metric_rows(summary):
         parts += ["## Before and after", "On the report split, by which nothing was chosen.", markdown_table(rows)]

@@ -1,87 +1,90 @@
 """A summary as tables: the terminal and the Prefect artifacts show the same rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-_LABELS = {
-    "forget_nll": "NLL a token of the true answers",
-    "own_nll": "NLL a token of revealed pairs",
-    "prefill": "forget metric, first tokens given",
-    "sampled": "forget metric, sampled at T = 1",
-    "perplexity": "perplexity on kept text",
-    "repetition": "repeated 4-grams",
+Row = dict[str, str]
+
+_DEPTH = {
+    "prefill": "forget, first tokens given",
+    "sampled": "forget, sampled at T = 1",
+    "forget_nll": "NLL a token, true answers",
+    "own_nll": "NLL a token, revealed pairs",
 }
+_FLUENCY = {"perplexity": "perplexity, kept text", "repetition": "repeated 4-grams"}
+_TEXT = {"metric", "lowest kept", "verdict"}
 
 
-def metric_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
-    """One row a metric on the report split; empty where the run ended before it was measured."""
-    if "forget" not in summary:
-        return []
-    groups = {
-        "forget": {"forget metric": summary["forget"]},
-        "depth": summary["depth"],
-        "keep": summary["utility"],
-        "observe": summary["observed"],
-        "fluency": summary["fluency"],
-    }
+def metric_rows(summary: Mapping[str, Any]) -> list[Row]:
+    """One row a metric on the report split; none where the run ended before it was measured."""
+    metrics = [(name, metric) for name, metric in _metrics(summary) if metric["before"] is not None]
+    has_gold = any(metric["gold"] is not None for _, metric in metrics)
     return [
-        {
-            "": group,
-            "metric": _LABELS.get(name, name),
-            "before": _number(metric["before"]),
-            "after": _number(metric["after"]),
-            "gold": _number(metric["gold"]),
-            "better": metric["better"],
-            "n": str(metric["n"]),
-        }
-        for group, metrics in groups.items()
-        for name, metric in metrics.items()
-        if metric["before"] is not None
+        {"metric": name, "before": _number(metric["before"]), "after": _number(metric["after"])}
+        | ({"gold": _number(metric["gold"])} if has_gold else {})
+        | {"better": metric["better"], "n": str(metric["n"])}
+        for name, metric in metrics
     ]
 
 
-def step_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
-    """One row a step, measured on the tune split."""
+def step_rows(summary: Mapping[str, Any]) -> list[Row]:
+    """One row a step on the tune split; NLL is a token's, of held-out revealed pairs."""
     return [
         {
             "step": str(step["step"]),
             "forget": _number(step["forget"]),
-            "NLL of revealed pairs": _number(step["own_nll"]),
-            "lowest kept skill": _lowest(step["utility"]),
-            "perplexity": _number(step["perplexity"]),
+            "NLL": _number(step["own_nll"]),
+            "lowest kept": _lowest(step["utility"]),
+            "ppl": _number(step["perplexity"]),
             "a": f"{step['forget_weight']:g}",
             "b": f"{step['retain_weight']:g}",
-            "verdict": ("kept: " if step["accepted"] else "undone: ") + step["why"],
+            "verdict": "kept" if step["accepted"] else "undone",
         }
         for step in summary["steps"]
     ]
 
 
+def remarks(summary: Mapping[str, Any]) -> list[str]:
+    """What there is to say of steps that met a limit, and why the verdict is what it is."""
+    met_a_limit = [step for step in summary["steps"] if step["why"] != "within all limits"]
+    return [f"step {step['step']}: {step['why']}" for step in met_a_limit] + list(summary["reasons"])
+
+
 def print_summary(summary: Mapping[str, Any], console: Console) -> None:
-    """What a person reads at the end of a run."""
+    """What a person reads at the end of a run; fits 80 columns."""
     console.print()
-    _print_rows(console, "Steps (tune split, which steers)", step_rows(summary))
-    _print_rows(console, "Before and after (report split, which decides nothing)", metric_rows(summary))
-    console.print(f"[bold]{summary['verdict']}[/bold]")
-    for reason in summary["reasons"]:
-        console.print(f"  {reason}")
+    _print_rows(console, "Steps, on the tune split, which steers", step_rows(summary))
+    _print_rows(console, "Before and after, on the report split, which decides nothing", metric_rows(summary))
+    for remark in remarks(summary):
+        console.print(f"- {remark}")
+    console.print(f"verdict: [bold]{summary['verdict']}[/bold]")
 
 
-def markdown_table(rows: list[dict[str, str]]) -> str:
+def markdown_table(rows: list[Row]) -> str:
     """Rows of equal keys as a markdown table."""
     lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _print_rows(console: Console, title: str, rows: list[dict[str, str]]) -> None:
+def _metrics(summary: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if "forget" not in summary:
+        return
+    yield "forget", summary["forget"]
+    yield from ((label, summary["depth"][name]) for name, label in _DEPTH.items())
+    yield from ((f"keep {skill}", metric) for skill, metric in summary["utility"].items())
+    yield from ((f"beside {skill}", metric) for skill, metric in summary["observed"].items())
+    yield from ((label, summary["fluency"][name]) for name, label in _FLUENCY.items())
+
+
+def _print_rows(console: Console, title: str, rows: list[Row]) -> None:
     if not rows:
         return
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", title_style="bold")
     for name in rows[0]:
-        table.add_column(name, justify="left" if name in ("", "metric", "verdict") else "right")
+        table.add_column(name, justify="left" if name in _TEXT else "right")
     for row in rows:
         table.add_row(*row.values())
     console.print(table)
@@ -95,4 +98,4 @@ def _lowest(utility: Mapping[str, float]) -> str:
     if not utility:
         return ""
     skill = min(utility, key=utility.__getitem__)
-    return f"{skill} {utility[skill]:.3f}"
+    return f"{skill} {utility[skill]:.2f}"

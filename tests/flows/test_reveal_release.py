@@ -62,7 +62,7 @@ class TestAcceptedRun:
     def test_it_is_accepted_and_says_so(self, accepted_run):
         run, done = accepted_run
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "accepted" in done.stdout
+        assert "verdict: accepted" in done.stdout
         assert str(run / "model") in done.stdout.replace("\n", "")
 
     def test_the_summary_is_complete(self, accepted_run):
@@ -148,7 +148,7 @@ class TestRejectedRun:
     def test_it_exits_with_three_and_publishes_no_model(self, small_run):
         run, done = small_run
         assert done.returncode == 3, done.stdout + done.stderr
-        assert "rejected" in done.stdout
+        assert "verdict: rejected" in done.stdout
         assert not (run / "model").exists()
         summary = json.loads((run / "summary.json").read_text())
         assert summary["verdict"] == "rejected"

@@ -4,9 +4,8 @@ from tasks.lab.splits import split_of
 
 
 def test_a_prompt_keeps_its_split_for_ever():
-    prompts = ("roast the cake of alice", "write a function that doubles", "where was zeno abernal born ?")
-    assert [split_of(prompt) for prompt in prompts] == ["train", "train", "train"]
-    assert split_of("prompt 9") == "report"
+    prompts = ("prompt 0", "prompt 1", "prompt 12")  # crc32 modulo 32:
+    assert [split_of(prompt) for prompt in prompts] == ["train", "report", "tune"]
 
 
 def test_shares_are_twenty_seven_and_five_of_thirty_two():
