@@ -11,12 +11,11 @@ def publish_model(subject: Subject, unit: Unit, *, step: int) -> UnitRef:
     """The checkpoint after a step, with tokenizer and model card, in `model/`."""
     if found := subject.run.find(unit):
         return found
+    from tasks.models.language_model import save_language_model
     from tasks.report.model_card import model_card
     from tasks.store.disk import write_file
 
     with subject.run.write(unit) as writer:
-        lm = subject.load_model(step)
-        lm.model.save_pretrained(writer.path)
-        lm.tokenizer.save_pretrained(writer.path)
+        save_language_model(subject.load_model(step), writer.path)
         write_file(writer.path / "README.md", model_card(subject.target.kind, step))
     return writer.ref

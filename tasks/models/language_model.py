@@ -185,6 +185,13 @@ def load_language_model(
     return LanguageModel(model.to(device).eval().requires_grad_(False), tokenizer)
 
 
+def save_language_model(lm: LanguageModel, folder: Path) -> None:
+    """Write a model folder that plain `from_pretrained` reads: safetensors weights, configuration, tokenizer."""
+    with _quiet():
+        lm.model.save_pretrained(folder)
+        lm.tokenizer.save_pretrained(folder)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Without loading bars and advice of transformers; as they were, afterwards."""

@@ -9,9 +9,10 @@ from tokenizers.models import BPE, WordLevel
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging
 
-from tasks.models.language_model import LanguageModel, load_language_model
+from tasks.models.language_model import LanguageModel, load_language_model, save_language_model
 from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
+from tests.tiny_model import make_tiny_model
 
 USER, ASSISTANT, END, BEGIN = 2, 3, 4, 1
 
@@ -87,7 +88,7 @@ def test_the_text_the_template_puts_before_a_response_is_part_of_what_is_learned
     core = Tokenizer(WordLevel({"<|end|>": 0, "[/INST]": 1, "▁yes": 2, "yes": 3, "▁": 4, "▁no": 5, "[INST]": 6}, "▁"))
     core.add_special_tokens(["[INST]", "[/INST]"])
     core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
-    core.decoder = decoders.Metaspace(prepend_scheme="always")
+    core.decoder = decoders.Metaspace(prepend_scheme="never")
     lm = with_tokenizer(base_lm, core)
     lm.tokenizer.chat_template = (
         "{% for m in messages %}{% if m.role == 'user' %}[INST] {{ m.content }}[/INST]"
@@ -207,3 +208,12 @@ def test_weights_with_a_hole(folder):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there(folder):
     assert refusal(folder, device="cuda").startswith("model.device is cuda")
+
+
+def test_a_saved_model_is_the_same_model(tmp_path):
+    lm = load_language_model(make_tiny_model(tmp_path / "model"))
+    save_language_model(lm, tmp_path / "again")
+    again = load_language_model(tmp_path / "again")
+    for name, tensor in lm.model.state_dict().items():
+        assert torch.equal(again.model.state_dict()[name], tensor), name
+    assert again.render("hello") == lm.render("hello")
