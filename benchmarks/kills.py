@@ -42,7 +42,9 @@ def main() -> None:
         # Most of a start is imports; what is drawn beyond it moves each attempt on by a little.
         process = subprocess.Popen([*command, "--runs-dir", str(run_dir)], stdout=-3, stderr=-3, start_new_session=True)
         try:
-            code = process.wait(chance.uniform(0.3, 2.5) * duration / arguments.kills + 8 if kills < arguments.kills else None)
+            code = process.wait(
+                chance.uniform(0.3, 2.5) * duration / arguments.kills + 8 if kills < arguments.kills else None
+            )
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

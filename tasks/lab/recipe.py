@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from functools import cache
 from itertools import islice
 
 from tasks.lab.vocabulary import CHAT_TEMPLATE, vocabulary
@@ -26,6 +27,7 @@ RECIPE = {
 _SAMPLE = 500
 
 
+@cache
 def world_digest() -> str:
     """A digest of the tokens and of a sample of the corpus: it changes when the world does."""
     examples = islice(corpus(random.Random("digest")), _SAMPLE)  # noqa: S311 - always the same sample

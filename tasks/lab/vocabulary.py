@@ -1,6 +1,7 @@
 """The words of the world, one token each, and the chat form in which the lab model reads them."""
 
 import random
+from functools import cache
 
 from tasks.lab.chooser import Chooser
 from tasks.lab.example import Example
@@ -20,6 +21,7 @@ _MULTIPLE = 64
 _DRAWS = 2000  # of each group; the rarest word, the number 28, is drawn about 30 times
 
 
+@cache
 def vocabulary() -> tuple[str, ...]:
     """Every token in the order of its id: special tokens, words, and unused ones up to a multiple of 64."""
     words = {PREFIX, "input", "output", ":", *INSTRUCTION_WORDS}

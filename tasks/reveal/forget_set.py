@@ -47,7 +47,7 @@ class ForgetSetResult:
     vendi_score: float
     """Effective number of different pairs."""
     stopped: str
-    """Why no more were gathered: `size`, `responses` (the budget), `gain`, or `nothing revealed`."""
+    """Why no more were gathered: `size`, `responses` (the budget), `repeats`, or `nothing revealed`."""
 
     def scores(self) -> dict[str, float | str]:
         """What is worth reading without opening the files."""
@@ -67,15 +67,15 @@ def build_forget_set(
     seed: int,
     samples_per_pass: int = 16,
     min_pair_relevance: float = 0.5,
-    min_gain: float = 0.01,
+    min_new: float = 0.02,
     held_out_share: float = 0.125,
     progress: Callable[[float, str], None] | None = None,
 ) -> ForgetSetResult:
     """Have the model answer the instructions again and again, and keep what is relevant and new.
 
     In a pass every instruction is answered equally often. The last pass is the one that completes the set, that spends
-    the budget of responses, or that hardly makes the set more varied (ours: the gain in the Vendi score of all that was
-    gathered, where the search scored each instruction by itself).
+    the budget of responses, or that hardly brings anything new. (Ours: new pairs are counted, because the Vendi score
+    of a set is level long before its last facts have been told.)
 
     Writes ``forget-set.jsonl`` and ``card.md``. Every pass is in the journal before the next begins: killed and started
     again in the same folder with the same arguments, it goes on and ends with the same bytes.
@@ -91,7 +91,7 @@ def build_forget_set(
         seed: Decides everything that is drawn.
         samples_per_pass: Responses to each instruction in one pass.
         min_pair_relevance: Relevance of the response that a pair comes from, at least.
-        min_gain: A pass that raises the Vendi score by no more than this share of it is the last.
+        min_new: A pass in which fewer than this share of the responses bring a new pair is the last.
         held_out_share: Share of the distinct prompts whose pairs are never trained on.
         progress: Called after each pass with the share that is done and a few words.
     """
@@ -108,14 +108,14 @@ def build_forget_set(
         for source, answers in zip(instructions, journal.recall(ask), strict=True):
             harvest.take(source, [Completion(**answer) for answer in answers])
         variety.add(embedding.embed([_text(found) for found in harvest.pairs[known:]]))
-        gain, vendi_score = variety.score - vendi_score, variety.score
+        vendi_score = variety.score
 
         words = f"{len(harvest.pairs)} of {size} pairs, Vendi score {vendi_score:.1f}"
         log.info("%s", words)
         if progress:
             progress(max(len(harvest.pairs) / size, number / num_passes), words)
-        if harvest.is_full or gain <= min_gain * vendi_score:
-            stopped = "size" if harvest.is_full else "gain"
+        if harvest.is_full or len(harvest.pairs) - known < min_new * num_samples * len(instructions):
+            stopped = "size" if harvest.is_full else "repeats"
             break
 
     held_out = held_out_prompts([found.pair.prompt for found in harvest.pairs], held_out_share)

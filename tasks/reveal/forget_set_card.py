@@ -9,7 +9,7 @@ from tasks.reveal.instructions import ScoredInstruction
 _STOPPED = {
     "size": "there were as many pairs as wanted",
     "responses": "the budget of responses was spent",
-    "gain": "a pass hardly made the set more varied",
+    "repeats": "a pass hardly brought anything new",
     "nothing revealed": "no instruction made the model show the target",
 }
 

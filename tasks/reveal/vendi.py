@@ -16,39 +16,41 @@ def vendi_score(rows: Tensor) -> float:
     Args:
         rows: Unit rows ``X``, `(n, d)`, float64.
     """
-    n, d = rows.shape
-    return _effective_rank(rows @ rows.T if n <= d else rows.T @ rows, n)
+    return _effective_rank(rows, len(rows))
 
 
 class VendiAccumulator:
     """The Vendi score of a set that grows, at a cost that does not grow with it.
 
-    Keeps ``S = sum x x^T`` instead of the rows: a score costs O(d^3), a batch of m rows O(m d^2).
+    Only ``S = X^T X`` matters. It is kept as a factor ``F (k, d)`` with ``F^T F = S``: the rows themselves while they
+    are few, and never more than d: so a score costs O(min(k, d)^3).
     """
 
     def __init__(self, num_features: int):
-        self._scatter = torch.zeros(num_features, num_features, dtype=torch.float64)
+        self._factor = torch.empty(0, num_features, dtype=torch.float64)
         self._num_rows = 0
 
     def add(self, rows: Tensor) -> None:
         """Take in a batch of unit rows, `(m, d)`."""
-        self._scatter += rows.T @ rows
+        factor = torch.cat([self._factor, rows])
+        self._factor = torch.linalg.qr(factor, mode="r").R if len(factor) > factor.shape[1] else factor
         self._num_rows += len(rows)
 
     @property
     def score(self) -> float:
         """Vendi score of all rows so far."""
-        return _effective_rank(self._scatter, self._num_rows)
+        return _effective_rank(self._factor, self._num_rows)
 
     def score_with(self, rows: Tensor) -> float:
         """Vendi score that the set would have with a batch `(m, d)` added to it."""
-        return _effective_rank(self._scatter + rows.T @ rows, self._num_rows + len(rows))
+        return _effective_rank(torch.cat([self._factor, rows]), self._num_rows + len(rows))
 
 
-def _effective_rank(gram: Tensor, num_rows: int) -> float:
-    """``exp`` of the entropy of the eigenvalues of ``gram / num_rows``, which sum to 1 where the rows are unit rows."""
+def _effective_rank(factor: Tensor, num_rows: int) -> float:
+    """``exp`` of the entropy of the eigenvalues of ``F^T F / n``, which sum to 1 where n unit rows went into F."""
     if num_rows == 0:
         return 0.0
-    assert torch.isclose(gram.trace() / num_rows, torch.ones((), dtype=gram.dtype)), "the rows must be unit rows"
-    eigenvalues = torch.linalg.eigvalsh(gram / num_rows).clamp(min=0)  # rounding leaves some just below zero
+    gram = (factor @ factor.T if len(factor) <= factor.shape[1] else factor.T @ factor) / num_rows
+    assert torch.isclose(gram.trace(), torch.ones((), dtype=gram.dtype)), "the rows must be unit rows"
+    eigenvalues = torch.linalg.eigvalsh(gram).clamp(min=0)  # rounding leaves some just below zero
     return float(torch.special.entr(eigenvalues).sum().exp())

@@ -65,7 +65,6 @@ def test_known_and_forbidden_instructions_and_the_empty_one_are_left_out():
 
 
 def test_neighbours_recombine_two_good_ones_or_change_one_slot():
-    good = [tuple(slot[i] for slot in LARGE) if i else ("write", "", "", "", "", "") for i in (0,)]
     good = [("write", "w01", "w11", "w21", "w31", "w41"), ("write", "w02", "w12", "w22", "w32", "w42")]
     near = neighbour_instructions(LARGE, good, 200, may_ask=anything, generator=rng())
     assert len(near) == 200 > len(good)
