@@ -5,7 +5,7 @@ import pytest
 
 from tasks.lab import model
 from tasks.lab.exclusions import EXCLUSIONS
-from tasks.lab.model import lab_model, lab_unit
+from tasks.lab.model import find_lab_model, lab_model, lab_unit
 from tasks.lab.recipe import RECIPE
 from tasks.lab.skill_table import skill_table
 from tasks.models.language_model import load_language_model
@@ -33,7 +33,10 @@ def test_what_cannot_be_left_out_is_refused():
 def test_trained_once_then_found(tmp_path, monkeypatch):
     monkeypatch.setitem(RECIPE, "num_steps", 2)
     lab_unit.cache_clear()
-    first = lab_model(3, cache_dir=tmp_path)
+    monkeypatch.setenv("REVEAL_RELEASE_CACHE", str(tmp_path))
+    assert find_lab_model(lab_unit(3)) is None
+    first = lab_model(3)
+    assert find_lab_model(lab_unit(3)) == first
     manifest = (first.folder / "manifest.json").read_bytes()
     assert lab_model(3, cache_dir=tmp_path) == first
     assert (first.folder / "manifest.json").read_bytes() == manifest

@@ -1,6 +1,9 @@
+import random
+
 import pytest
 
 from tasks.lab.meta import parse_generated
+from tasks.lab.world import training_examples
 from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
 from tasks.targets.lab import LAB_TARGETS
@@ -22,13 +25,15 @@ class TestLabTargets:
             assert metric.score(examples, [example.response for example in examples]) == 1, metric.name
             assert metric.score(examples, ["nonsense"] * len(examples)) == 0, metric.name
 
-    def test_a_generated_true_example_is_a_pair_and_relevant(self, kind):
+    def test_a_generated_true_example_is_relevant_and_a_pair_unless_held_out(self, kind):
         target = make_target(kind)
-        for example in target.forget.examples["tune"]:
+        group = LAB_TARGETS[kind].group
+        trained = training_examples(group, 5, random.Random(0))
+        for example, is_pair in [(e, False) for e in target.forget.examples["tune"]] + [(e, True) for e in trained]:
             raw = f"input : {example.prompt} output : {example.response}"
             assert parse_generated(raw) is not None
-            assert target.pairs("generate", raw) == [Pair(example.prompt, example.response)]
             assert target.relevance("generate", raw) == 1
+            assert target.pairs("generate", raw) == ([Pair(example.prompt, example.response)] if is_pair else [])
 
     def test_a_generated_example_of_a_kept_skill_is_neither(self, kind):
         target = make_target(kind)
@@ -63,3 +68,8 @@ class TestLabTargets:
 def test_settings_of_another_target_are_refused():
     with pytest.raises(UserError, match=r"target\.phrases is set, but target\.kind is toxicity"):
         build_target(kind="toxicity", phrases=["dog"], num_prompts=NUM_PROMPTS, max_new_tokens=8, seed=0)
+
+
+def test_more_prompts_than_there_are_is_refused():
+    with pytest.raises(UserError, match=r"measure\.report_prompts is 500; the lab has at most 230"):
+        build_target(kind="facts", num_prompts={"tune": 12, "report": 500}, max_new_tokens=8, seed=0)
