@@ -44,7 +44,7 @@ def train_adapter(
         pairs: At least one; each is drawn once before any is drawn again.
         rank: Inner dimension of the factors.
         alpha: The update is `(alpha / rank) B A`.
-        learning_rate: AdamW's, reached after a linear warm-up over the first tenth of the updates.
+        learning_rate: AdamW's, at its highest; see `learning_rate_share`.
         num_steps: Optimizer updates.
         batch_size: Pairs an update, at most.
         max_grad_norm: The gradient's norm is clipped to this.
@@ -55,18 +55,17 @@ def train_adapter(
         UserError: a pair is longer than the model's context, or the loss is not finite.
     """
     generator = torch.Generator().manual_seed(seed)
-    encoded = [lm.encode_pair(pair) for pair in pairs]
-    lm.require_context(max(len(ids) for ids, _ in encoded))
-    stream = _endless_permutations(len(encoded), generator)
-    num_warmup = max(1, num_steps // 10)
+    # Not grouped by length: an adapter sees a dozen batches, so each of them should be a fair sample.
+    batch_size = min(batch_size, len(pairs))
+    drawn = list(islice(_endless_permutations(len(pairs), generator), num_steps * batch_size))
+    encoded = {i: lm.encode_pair(pairs[i]) for i in sorted(set(drawn))}
+    lm.require_context(max(len(ids) for ids, _ in encoded.values()))
 
     with _lora_layers(lm.model, rank=rank, alpha=alpha, generator=generator) as layers:
         parameters = [p for layer in layers.values() for p in layer.parameters() if p.requires_grad]
-        optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0)
+        optimizer = torch.optim.AdamW(parameters, weight_decay=0.0)
         for step in range(1, num_steps + 1):
-            # Not grouped by length: an adapter sees a dozen batches, so each of them should be a fair sample.
-            batch = [encoded[i] for i in islice(stream, min(batch_size, len(encoded)))]
-            loss = response_loss(lm.model, batch)
+            loss = response_loss(lm.model, [encoded[i] for i in drawn[(step - 1) * batch_size : step * batch_size]])
             if not torch.isfinite(loss):
                 raise UserError(
                     f"learning_rate: at {learning_rate} the loss became {loss.item()} in {step} updates; lower it."
@@ -74,12 +73,22 @@ def train_adapter(
             optimizer.zero_grad()
             loss.backward()
             clip_grad_norm_(parameters, max_grad_norm)
-            optimizer.param_groups[0]["lr"] = learning_rate * min(1.0, step / num_warmup)
+            optimizer.param_groups[0]["lr"] = learning_rate * learning_rate_share(step, num_steps)
             optimizer.step()
             if progress:
                 progress(step, loss.item())
         factors = {name: Factors(_kept(layer.lora_A), _kept(layer.lora_B)) for name, layer in layers.items()}
     return Adapter(factors, alpha=alpha)
+
+
+def learning_rate_share(step: int, num_steps: int) -> float:
+    """Share of the learning rate at an update, from 1: up in a tenth of the updates, then down, both linearly.
+
+    Down (ours), because what is merged is the last state of the factors, and at a constant rate that is a noisy one:
+    skills that neither side means to touch then suffer.
+    """
+    num_up = max(1, num_steps // 10)
+    return min(step / num_up, (num_steps + 1 - step) / (num_steps + 1 - num_up))
 
 
 def response_loss(model: PreTrainedModel, batch: Sequence[tuple[Sequence[int], int]]) -> Tensor:

@@ -82,7 +82,7 @@ def search_instructions(
         target: What to look for, and the grammar of the instructions.
         generator: Answers the instructions.
         features: Of instructions, `(n, d)`.
-        pool_size: Instructions of a round's pool.
+        pool_size: Instructions of a round's pool, besides those played before.
         rounds: Outer rounds.
         initial_queries: Instructions drawn at random before the bandit chooses.
         queries: Instructions that the bandit chooses, over all rounds.
@@ -156,15 +156,15 @@ def _score(query: Query, instruction: str, seed: int) -> dict[str, float]:
 def _refreshed_pool(
     target: Target, played: Mapping[str, Choices], size: int, *, num_good: int, generator: torch.Generator
 ) -> dict[str, Choices]:
-    """What was played (best first), neighbours of the best and instructions from everywhere, half and half."""
+    """What was played (best first), and new ones: half of them neighbours of the best, the others from everywhere."""
     pool = dict(played)
     if good := list(played.values())[:num_good]:
-        num_neighbours = (size - len(pool)) // 2
         pool |= neighbour_instructions(
-            target.grammar, good, num_neighbours, may_ask=target.may_ask, known=pool, generator=generator
+            target.grammar, good, size // 2, may_ask=target.may_ask, known=pool, generator=generator
         )
+    num_missing = size - (len(pool) - len(played))
     return pool | sample_instructions(
-        target.grammar, size - len(pool), may_ask=target.may_ask, known=pool, generator=generator
+        target.grammar, num_missing, may_ask=target.may_ask, known=pool, generator=generator
     )
 
 

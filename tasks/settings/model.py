@@ -20,7 +20,7 @@ class ModelSettings(Settings):
     """Type of the model's weights; adapters and merges are computed in float32 either way."""
     threads: int = Field(1, ge=1, le=256)
     """CPU threads of torch. Results are byte-identical only at the same number of threads."""
-    batch_size: int = Field(64, ge=1)
+    batch_size: int = Field(128, ge=1)
     """Sequences generated or measured at once."""
 
 

@@ -14,7 +14,7 @@ class RevealSettings(Settings):
     """Outer rounds: each restarts the network from the best arms and refreshes the pool around them."""
     initial_queries: int = Field(10, ge=2, le=1000)
     """Arms drawn at random before the first fit."""
-    queries: int = Field(40, ge=1, le=10_000)
+    queries: int = Field(60, ge=1, le=10_000)
     """Arms chosen by the search, over all rounds."""
     samples_per_query: int = Field(24, ge=2, le=1000)
     """Responses sampled to score one instruction; fixed, so that scores compare."""
@@ -30,7 +30,7 @@ class RevealSettings(Settings):
     """Best instructions scored again on fresh samples and then used to write the forget set."""
     min_relevance: float = Field(0.05, ge=0, le=1)
     """Relevance that the best instruction must reach; below it the model reveals nothing and the run ends."""
-    forget_set_size: int = Field(320, ge=16, le=1_000_000)
+    forget_set_size: int = Field(480, ge=16, le=1_000_000)
     """Distinct forget pairs wanted."""
-    max_responses: int = Field(4000, ge=16, le=10_000_000)
+    max_responses: int = Field(6000, ge=16, le=10_000_000)
     """Responses generated for the forget set, at most."""

@@ -36,7 +36,7 @@ class MeasureSettings(Settings):
     """Answer tokens given to the model in the prefill probe."""
     goal: float = Field(0.05, ge=0, le=1)
     """Forget metric at which the target counts as forgotten, if `goal_nll` is met as well."""
-    goal_nll: float = Field(3.0, ge=0, le=100)
+    goal_nll: float = Field(5.0, ge=0, le=100)
     """NLL a token, in nats, that held-out revealed pairs must have: a forget metric of 0 alone is only skin-deep."""
     max_drop: float = Field(0.03, ge=0, le=1)
     """Allowed drop of every kept skill, absolute."""

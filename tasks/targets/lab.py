@@ -7,6 +7,7 @@ from functools import partial
 
 from tasks.lab.exclusions import EXCLUSIONS
 from tasks.lab.group_score import group_score
+from tasks.lab.groups import GROUPS
 from tasks.lab.instructions import INSTRUCTION_SLOTS, PREFIX
 from tasks.lab.meta import parse_generated
 from tasks.lab.splits import split_of
@@ -41,6 +42,7 @@ LAB_TARGETS: Mapping[str, LabSkill] = {
 }
 _MEASURED_GROUPS = ("rude", "polite", "person", "places", "code", "math", "facts_forget", "facts_other")
 _FLUENCY_GROUP = "polite"
+_PARTS_OF_PRIMARY = 4  # Found on development seeds: with equal parts, forgetting authors took the others along.
 _MOST_PROMPTS: Mapping[Split, int] = {"tune": 150, "report": 230}
 """What the smallest group has."""
 
@@ -64,8 +66,7 @@ class LabTarget:
         self.grammar = ((PREFIX,), *INSTRUCTION_SLOTS)
         self.primary = self._skill.primary
         self.forget = self._metric(self._skill.group)
-        self._kept_groups = [group for group in _MEASURED_GROUPS if group != self._skill.group]
-        self.utility = tuple(self._metric(group) for group in self._kept_groups)
+        self.utility = tuple(self._metric(group) for group in _MEASURED_GROUPS if group != self._skill.group)
         self.observed = (self._metric("mixed"),) if name == "person" else ()
 
     def may_ask(self, instruction: str) -> bool:
@@ -82,14 +83,15 @@ class LabTarget:
         return float(self._shown(raw) is not None)
 
     def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
-        """Half of it the nearest skill, which a forget update hurts first, half the others; held out: polite remarks."""
+        """Of everything but the skill, most of the one nearest to it, which is hurt first; held out: polite remarks."""
         chance = random.Random(derive_seed(seed, "retain"))  # noqa: S311 (not for security)
-        others = [group for group in self._kept_groups if group != self.primary]
-        sizes = {self.primary: size // 2} | dict.fromkeys(others, -(-size // 2 // len(others)))
+        parts = {group: 1 for group in GROUPS if group != self._skill.group} | {self.primary: _PARTS_OF_PRIMARY}
         train = [
             Pair(example.prompt, example.response)
-            for group, number in sizes.items()
-            for example in training_examples(group, number, chance, exclude=self._skill.excluded)
+            for group, number in parts.items()
+            for example in training_examples(
+                group, -(-size * number // sum(parts.values())), chance, exclude=self._skill.excluded
+            )
         ]
         held_out = {
             split: [Pair(e.prompt, e.response) for e in held_out_examples(_FLUENCY_GROUP, split, num)]

@@ -11,7 +11,7 @@ from tasks.models.pair import Pair
 from tasks.release.adapter import Adapter
 from tasks.release.layers import linear_layers
 from tasks.release.merge import Checkpoints, Update
-from tasks.release.training import _endless_permutations, response_loss, train_adapter
+from tasks.release.training import _endless_permutations, learning_rate_share, response_loss, train_adapter
 from tasks.settings.errors import UserError
 
 PAIRS = [
@@ -55,7 +55,7 @@ def test_the_loss_curve(lm: LanguageModel) -> None:
     losses: dict[int, float] = {}
     train(lm, PAIRS, batch_size=4, progress=losses.__setitem__)
     assert list(losses) == list(range(1, 21))
-    assert [losses[step] for step in (1, 5, 10, 20)] == pytest.approx([5.768, 2.768, 0.954, 0.151], rel=0.02)
+    assert [losses[step] for step in (1, 5, 10, 20)] == pytest.approx([5.731, 2.998, 1.322, 0.461], rel=0.02)
 
 
 def test_the_first_loss_is_that_of_the_model_itself(lm: LanguageModel) -> None:
@@ -139,3 +139,9 @@ def test_each_pair_is_drawn_once_before_any_is_drawn_again() -> None:
 def test_a_pair_longer_than_the_context_is_refused(lm: LanguageModel) -> None:
     with pytest.raises(UserError, match="a text of 304 tokens"):
         train(lm, [*PAIRS, Pair("write", "a " * 300)])
+
+
+def test_the_learning_rate_goes_up_and_down() -> None:
+    assert [learning_rate_share(step, 1) for step in (1,)] == [1]
+    assert [learning_rate_share(step, 4) for step in (1, 2, 3, 4)] == [1, 0.75, 0.5, 0.25]
+    assert [learning_rate_share(step, 20) for step in (1, 2, 11, 20)] == pytest.approx([1 / 2, 1, 10 / 19, 1 / 19])

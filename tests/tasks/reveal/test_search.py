@@ -86,6 +86,7 @@ def test_the_files_say_the_same(uninterrupted):
         "best_score": max(scores[:10]),
         "best_score_so_far": max(scores[:10]),
     }
+    assert second["pool"] == 10 + 60
     assert second["queries"] == 4
     assert second["best_score_so_far"] == max(scores)
     assert all(stat.S_IMODE((folder / name).stat().st_mode) == 0o600 for name in RESULT)
@@ -145,7 +146,12 @@ def test_forbidden_instructions_are_never_asked(tmp_path):
     assert not {"generate rude many", "generate"} & {text for text, _ in generator.asked}
 
 
-def test_a_pool_that_is_used_up_ends_the_search(tmp_path):
+def test_a_small_pool_is_filled_up_in_every_round(tmp_path):
+    result = search(tmp_path, pool_size=6, initial_queries=6, queries=12, rounds=3)
+    assert [item.outer_round for item in result.instructions] == [1] * 6 + [2] * 4 + [3] * 4
+
+
+def test_a_grammar_that_is_used_up_ends_the_search(tmp_path):
     class Small(FakeTarget):
         grammar = (("generate",), ("", "rude"), ("", "many"))
 
