@@ -117,7 +117,7 @@ class TestAcceptedRun:
         assert not any(row["response"] in done.stdout + done.stderr for row in rows)
 
     def test_the_same_command_answers_from_the_store(self, accepted_run):
-        run, first = accepted_run
+        run, _ = accepted_run
         ended, files = ends(run), contents(run)
         again = run_command("--runs-dir", str(run.parent))
         assert again.returncode == 0

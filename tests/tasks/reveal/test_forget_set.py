@@ -145,6 +145,14 @@ def test_interrupted_it_goes_on_and_ends_with_the_same_bytes(tmp_path, num_asked
         assert (broken / name).read_bytes() == (whole / name).read_bytes()
 
 
+def test_progress_goes_from_little_to_all(tmp_path):
+    shares = []
+    build(tmp_path, progress=lambda share, words: shares.append(share))
+    assert shares == sorted(shares)
+    assert shares[0] < 0.5
+    assert shares[-1] == 1.0
+
+
 def test_texts_are_private_and_not_logged(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         build(tmp_path)
