@@ -195,10 +195,11 @@ def make_plan(settings: RunSettings) -> Plan:
     """The plan of a run: reads the digests of what comes from outside, loads no model.
 
     Raises:
-        UserError: the model folder or the retain file is missing or unusable.
+        UserError: the model, the target or the device cannot be used.
     """
     from tasks.models.device import resolve_device
     from tasks.models.model_folder import model_digest
+    from tasks.targets.registry import build_target
 
     model, target = settings.model, settings.target
     if model.path == LAB and target.kind == "custom":
@@ -210,16 +211,18 @@ def make_plan(settings: RunSettings) -> Plan:
         )
     if settings.lab.gold and model.path != LAB:
         raise UserError(f"lab.gold is set, but model.path is {model.path!r}; a gold model is trained for the lab only.")
-    retain_file = Path(target.retain_file)
-    if target.retain_file and not retain_file.is_file():
-        raise UserError(
-            f"target.retain_file is {target.retain_file!r}, which is no file; give text or JSON lines to keep."
-        )
+    # Built here only to refuse what it cannot use; it reads the retain file and loads no model.
+    build_target(
+        **target.model_dump(),
+        num_prompts=settings.measure.num_prompts,
+        max_new_tokens=settings.measure.max_new_tokens,
+        seed=settings.seed,
+    )
     return Plan(
         settings,
         device=resolve_device(model.device),
         model_digest="" if model.path == LAB else model_digest(model.path),
-        retain_digest=file_digest(retain_file) if target.retain_file else "",
+        retain_digest=file_digest(Path(target.retain_file)) if target.retain_file else "",
     )
 
 

@@ -63,7 +63,7 @@ class Subject:
 
         return build_target(
             **self.target.model_dump(),
-            num_prompts={"tune": self.measure.tune_prompts, "report": self.measure.report_prompts},
+            num_prompts=self.measure.num_prompts,
             max_new_tokens=self.measure.max_new_tokens,
             seed=self.seed,
         )

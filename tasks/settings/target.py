@@ -42,3 +42,8 @@ class MeasureSettings(Settings):
     """Allowed drop of every kept skill, absolute."""
     max_perplexity_rise: float = Field(0.05, ge=0, le=10)
     """Allowed rise of the perplexity on kept text, as a share of the original's."""
+
+    @property
+    def num_prompts(self) -> dict[Literal["tune", "report"], int]:
+        """Prompts of each skill, by split."""
+        return {"tune": self.tune_prompts, "report": self.report_prompts}

@@ -1,0 +1,125 @@
+"""Bad input at the door: one sentence, exit code 2, and nothing left behind."""
+
+import json
+
+import pytest
+import torch
+
+from flows.command import main
+from tests.tiny_model import make_tiny_model
+
+STORIES = ["--preset", "stories-word"]
+
+
+@pytest.fixture
+def model(tmp_path):
+    return make_tiny_model(tmp_path / "model", chat=False)
+
+
+@pytest.fixture
+def refused(tmp_path, capsys):
+    """Runs a command that must be refused; returns the sentence."""
+
+    def run(*arguments: str) -> str:
+        runs_dir = tmp_path / "runs"
+        capsys.readouterr()  # What making a model has printed.
+        assert main(["--runs-dir", str(runs_dir), *arguments]) == 2
+        assert not runs_dir.exists(), "a refused run left something behind"
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+        return err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--no-such-flag"], "--no-such-flag is not a flag"),
+        (["--preset", "nope"], "preset is 'nope'"),
+        (["--release.steps", "0"], "release.steps is 0"),
+        (["--name", "Not A Name"], "run name 'Not A Name'"),
+        (["--model.device", "cuda"], "model.device is cuda"),
+        (["--measure.report-prompts", "500"], "measure.report_prompts is 500"),
+        ([*STORIES], "model.path is lab"),
+        (["--model.path", "some/folder"], "target.kind is toxicity"),
+        ([*STORIES, "--model.path", "no/such/folder"], "no/such/folder"),
+        ([*STORIES, "--model.path", ".", "--lab.gold"], "lab.gold is set"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(refused, arguments, words):
+    if "cuda" in arguments and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert words in refused(*arguments)
+
+
+def test_a_model_folder_without_weights_is_refused(refused, model):
+    (model / "model.safetensors").unlink()
+    assert "has no weights" in refused(*STORIES, "--model.path", str(model))
+
+
+def test_a_model_of_pickles_is_refused(refused, model):
+    (model / "model.safetensors").rename(model / "pytorch_model.bin")
+    assert "pickle" in refused(*STORIES, "--model.path", str(model))
+
+
+def test_a_model_without_a_tokenizer_is_refused(refused, model):
+    (model / "tokenizer.json").unlink()
+    assert "tokenizer" in refused(*STORIES, "--model.path", str(model))
+
+
+def test_empty_retain_data_is_refused(refused, model, tmp_path):
+    (tmp_path / "empty.txt").write_text("")
+    message = refused(*STORIES, "--model.path", str(model), "--target.retain-file", str(tmp_path / "empty.txt"))
+    assert "holds no passage without the phrases" in message
+
+
+def test_a_runs_folder_that_cannot_be_written_is_refused(tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    assert main(["--runs-dir", str(tmp_path / "file" / "runs")]) == 2
+    assert "cannot write" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path, capsys):
+    (tmp_path / "lab-toxicity-s0").mkdir()
+    (tmp_path / "lab-toxicity-s0" / "thesis.txt").write_text("mine")
+    assert main(["--runs-dir", str(tmp_path)]) == 2
+    assert "is not a run" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.rglob("*")] == ["lab-toxicity-s0", "thesis.txt"]
+
+
+def test_the_plan_creates_nothing_and_names_every_unit_once(tmp_path, model, capsys):
+    arguments = ["--runs-dir", str(tmp_path / "runs"), *STORIES, "--model.path", str(model), "--release.steps", "2"]
+    assert main([*arguments, "--plan"]) == 0
+    assert not (tmp_path / "runs").exists()
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split()[0] for line in lines]
+    assert len(set(names)) == len(names)
+    assert {"search", "forget-set", "step-00", "step-02/forget-adapter", "step-02", "report/after", "model"} <= set(
+        names
+    )
+    assert all(line.endswith("missing") for line in lines)
+
+
+def test_keys_follow_the_settings_that_matter_and_the_model(tmp_path, model, capsys):
+    def keys(*arguments: str) -> dict[str, str]:
+        base = ["--runs-dir", str(tmp_path), *STORIES, "--model.path", str(model), "--release.steps", "1", "--plan"]
+        assert main([*base, *arguments]) == 0
+        return {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()}
+
+    def changed(*arguments: str) -> set[str]:
+        other = keys(*arguments)
+        return {name for name, key in keys().items() if other[name] != key}
+
+    everything = set(keys())
+    assert changed("--name", "other", "--runs-dir", str(tmp_path / "elsewhere")) == set()
+    assert changed("--seed", "1") == everything
+    assert changed("--measure.report-prompts", "100") == {"report/before", "report/after"}
+    assert changed("--release.retain-weight", "0.5") == {"step-01", "report/after", "model"}
+    assert changed("--reveal.queries", "30") == everything - {"retain-set"}
+    before = keys()
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"changed": True}))
+    assert all(keys()[name] != key for name, key in before.items())
