@@ -6,7 +6,6 @@ Compares every file of the model, the adapters and the forget set byte by byte, 
 """
 
 import argparse
-import json
 import os
 import random
 import signal
@@ -16,9 +15,9 @@ import time
 from pathlib import Path
 
 from tasks.store.digests import file_digest
-from tasks.store.manifests import MANIFEST
+from tasks.store.manifests import MANIFEST, read_manifest
 
-EXEMPT = {MANIFEST, "ledger.jsonl", "summary.json", "settings.yaml", "card.md"}
+EXEMPT = {MANIFEST, "ledger.jsonl", "summary.json", "settings.yaml"}
 """Files that hold times."""
 
 
@@ -28,37 +27,54 @@ def main() -> None:
     parser.add_argument("--preset", default="lab-toxicity")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs/kills"))
     arguments = parser.parse_args()
-    command = [sys.executable, "-m", "flows.reveal_release", "--preset", arguments.preset]
+    command = [sys.executable, "-m", "flows.reveal_release", "--preset", arguments.preset, "--runs-dir"]
+    whole, killed = arguments.runs_dir / "whole", arguments.runs_dir / "killed"
+    folder = f"{arguments.preset}-s0"
 
-    started = time.monotonic()
-    once = subprocess.run([*command, "--runs-dir", str(arguments.runs_dir / "whole")], capture_output=True, check=False)
-    duration = time.monotonic() - started
+    code, all_s = timed([*command, str(whole)])
+    _, start_s = timed([*command, str(whole)])  # Everything is done: what remains are imports, Prefect, the store.
     chance = random.Random(0)
-    made: dict[str, str] = {}
-    twice = kills = 0
-    run_dir = arguments.runs_dir / "killed"
-    folder = run_dir / f"{arguments.preset}-s0"
+    ended: dict[str, str] = {}
+    made_again: set[str] = set()
+    kills = 0
     while True:
-        # Most of a start is imports; what is drawn beyond it moves each attempt on by a little.
-        process = subprocess.Popen([*command, "--runs-dir", str(run_dir)], stdout=-3, stderr=-3, start_new_session=True)
-        try:
-            code = process.wait(
-                chance.uniform(0.3, 2.5) * duration / arguments.kills + 8 if kills < arguments.kills else None
-            )
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            kills, code = kills + 1, None
-        for manifest in folder.rglob(MANIFEST):
-            unit, ended = str(manifest.parent.relative_to(folder)), json.loads(manifest.read_text())["ended"]
-            twice += made.setdefault(unit, ended) != ended
-        if code is not None:
+        # A restart does nothing new until it is where the last one was; then it lives for its share of the work.
+        share_s = (all_s - start_s) / arguments.kills * chance.uniform(0.3, 1.7)
+        killed_code = run_for(start_s + share_s if kills < arguments.kills else None, [*command, str(killed)])
+        for manifest in (killed / folder).rglob(MANIFEST):
+            unit, moment = str(manifest.parent.relative_to(killed / folder)), read_manifest(manifest.parent)["ended"]
+            if ended.setdefault(unit, moment) != moment:
+                made_again.add(unit)
+        if killed_code is not None:
             break
-    whole, killed = contents(arguments.runs_dir / "whole" / folder.name), contents(folder)
-    different = sorted(name for name in whole.keys() | killed.keys() if whole.get(name) != killed.get(name))
-    print(f"kills {kills}; exit codes {once.returncode} and {code}; files compared {len(whole)}")
-    print(f"files that differ {len(different)} {different}; finished units made again {twice}")
-    raise SystemExit(bool(different or twice))
+        kills += 1
+        print(f"kill {kills}: {len(ended)} units finished", flush=True)
+
+    expected, got = contents(whole / folder), contents(killed / folder)
+    different = sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name))
+    print(
+        f"a run {all_s:.0f} s, {start_s:.0f} s when all is done; exit codes {code} and, after {kills} kills, {killed_code}"
+    )
+    print(
+        f"{len(expected)} files compared, {len(different)} differ {different}; units made again: {sorted(made_again)}"
+    )
+    raise SystemExit(bool(different or made_again or code != killed_code))
+
+
+def timed(command: list[str]) -> tuple[int, float]:
+    started = time.monotonic()
+    return subprocess.run(command, capture_output=True, check=False).returncode, time.monotonic() - started
+
+
+def run_for(seconds: float | None, command: list[str]) -> int | None:
+    """The exit code, or None where the process and its children were killed after so many seconds."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return None
 
 
 def contents(folder: Path) -> dict[str, str]:
