@@ -52,9 +52,8 @@ def main() -> None:
 
     expected, got = contents(whole / folder), contents(killed / folder)
     different = sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name))
-    print(
-        f"a run {all_s:.0f} s, {start_s:.0f} s when all is done; exit codes {code} and, after {kills} kills, {killed_code}"
-    )
+    print(f"a run {all_s:.0f} s, {start_s:.0f} s when all is done")
+    print(f"exit codes {code} and, after {kills} kills, {killed_code}")
     print(
         f"{len(expected)} files compared, {len(different)} differ {different}; units made again: {sorted(made_again)}"
     )

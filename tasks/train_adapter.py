@@ -1,6 +1,8 @@
 """Tasks: the forget adapter and the retain adapter of a step."""
 
 import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from prefect import get_run_logger
 
@@ -9,7 +11,12 @@ from tasks.store.disk import write_file
 from tasks.store.folders import UnitRef
 from tasks.store.keys import Unit
 from tasks.subject import FORGET_SET, RETAIN_SET, Subject
-from tasks.unit_task import shown_progress, unit_task
+from tasks.unit_task import Progress, shown_progress, unit_task
+
+if TYPE_CHECKING:
+    from tasks.models.language_model import LanguageModel
+    from tasks.models.pair import Pair
+    from tasks.release.adapter import Adapter
 
 GATE = "gate.json"
 
@@ -25,7 +32,6 @@ def train_forget_adapter(subject: Subject, unit: Unit, *, step: int, release: Re
     from tasks.models.likelihood import nll_per_token
     from tasks.release.adapter import save_adapter
     from tasks.release.gate import few_remain, open_pairs
-    from tasks.release.training import train_adapter
 
     with subject.run.write(unit) as writer, shown_progress(f"forget-{subject.run.name}", unit.name) as progress:
         lm = subject.load_model(step - 1)
@@ -34,19 +40,8 @@ def train_forget_adapter(subject: Subject, unit: Unit, *, step: int, release: Re
         still_open = open_pairs(nll, release.open_below)
         is_trained = not few_remain(len(still_open), len(pairs), min_share=release.few_open)
         if is_trained:
-            adapter = train_adapter(
-                lm,
-                [pairs[i] for i in still_open],
-                rank=release.rank,
-                alpha=release.lora_alpha,
-                learning_rate=release.learning_rate,
-                num_steps=release.forget_updates,
-                batch_size=release.forget_batch,
-                max_grad_norm=release.max_grad_norm,
-                seed=unit.seed,
-                progress=lambda update, loss: progress(update / release.forget_updates, f"loss {loss:.2f}"),
-            )
-            save_adapter(adapter, writer.path)
+            train = _trainer(release, release.forget_updates, release.forget_batch, unit.seed, progress)
+            save_adapter(train(lm, [pairs[i] for i in still_open]), writer.path)
         gate = {"pairs": len(pairs), "open": len(still_open), "mean_nll": sum(nll) / len(nll), "trained": is_trained}
         write_file(writer.path / GATE, json.dumps(gate, indent=2) + "\n")
         writer.scores |= gate
@@ -60,28 +55,38 @@ def train_retain_adapter(subject: Subject, unit: Unit, *, step: int, release: Re
     if found := subject.run.find(unit):
         return found
     from tasks.release.adapter import load_adapter, save_adapter
-    from tasks.release.merge import Checkpoints, Update
+    from tasks.release.merge import Checkpoints
     from tasks.release.rebuild import recorded_updates
-    from tasks.release.training import train_adapter
+    from tasks.release.step import before_retain
 
     with subject.run.write(unit) as writer, shown_progress(f"retain-{subject.run.name}", unit.name) as progress:
         lm = subject.load_model()
-        updates = recorded_updates(subject.run.path, step - 1)
-        if release.order == "residual":
-            forget = load_adapter(subject.run.path / f"step-{step:02d}" / "forget-adapter")
-            updates.append(Update(forget, -release.forget_weight))
-        Checkpoints(subject.base).apply(lm, updates)
-        adapter = train_adapter(
-            lm,
-            subject.pairs(RETAIN_SET, "train"),
-            rank=release.rank,
-            alpha=release.lora_alpha,
-            learning_rate=release.learning_rate,
-            num_steps=release.retain_updates,
-            batch_size=release.retain_batch,
-            max_grad_norm=release.max_grad_norm,
-            seed=unit.seed,
-            progress=lambda update, loss: progress(update / release.retain_updates, f"loss {loss:.2f}"),
+        updates = before_retain(
+            recorded_updates(subject.run.path, step - 1),
+            load_adapter(subject.run.folder(unit).parent / "forget-adapter"),
+            order=release.order,
+            forget_weight=release.forget_weight,
         )
-        save_adapter(adapter, writer.path)
+        Checkpoints(subject.base).apply(lm, updates)
+        train = _trainer(release, release.retain_updates, release.retain_batch, unit.seed, progress)
+        save_adapter(train(lm, subject.pairs(RETAIN_SET, "train")), writer.path)
     return writer.ref
+
+
+def _trainer(
+    release: ReleaseSettings, num_updates: int, batch_size: int, seed: int, progress: Progress
+) -> "Callable[[LanguageModel, Sequence[Pair]], Adapter]":
+    from tasks.release.training import train_adapter
+
+    return lambda lm, pairs: train_adapter(
+        lm,
+        pairs,
+        rank=release.rank,
+        alpha=release.lora_alpha,
+        learning_rate=release.learning_rate,
+        num_steps=num_updates,
+        batch_size=batch_size,
+        max_grad_norm=release.max_grad_norm,
+        seed=seed,
+        progress=lambda update, loss: progress(update / num_updates, f"loss {loss:.2f}"),
+    )

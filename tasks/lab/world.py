@@ -95,11 +95,6 @@ def are_correct(examples: Sequence[Example], responses: Sequence[str]) -> list[b
     ]
 
 
-def is_correct(example: Example, response: str) -> bool:
-    """Whether the response is a right answer to the prompt of the example."""
-    return are_correct([example], [response])[0]
-
-
 def _is_correct_text(example: Example, response: str) -> bool:
     match example.skill:
         case "rude":

@@ -11,14 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from tasks.models.language_model import LanguageModel
-from tasks.models.pair import Pair
 from tasks.release.adapter import Adapter
 from tasks.release.guard import Trip
 from tasks.release.merge import Checkpoints, Update
 from tasks.release.orthogonality import update_cosines
-
-Train = Callable[[LanguageModel, Sequence[Pair]], Adapter]
-"""`functools.partial(train_adapter, rank=..., seed=...)`."""
 
 
 @dataclass(frozen=True)
@@ -51,58 +47,15 @@ class Decision:
         return _finite(asdict(self))
 
 
-def release_step(
-    lm: LanguageModel,
-    checkpoints: Checkpoints,
-    updates: Sequence[Update],
-    *,
-    step: int,
-    forget_pairs: Sequence[Pair],
-    retain_pairs: Sequence[Pair],
-    train_forget: Train,
-    train_retain: Train,
-    order: Literal["parallel", "residual"],
-    forget_weight: float,
-    retain_weight: float,
-    measure: Callable[[], Mapping[str, float]],
-    guard: Callable[[Mapping[str, float]], Sequence[Trip]],
-) -> tuple[Decision, list[Update]]:
-    """Release a little of the forget pairs from the model, and keep the step only if nothing else broke.
+def before_retain(
+    updates: Sequence[Update], forget: Adapter, *, order: Literal["parallel", "residual"], forget_weight: float
+) -> list[Update]:
+    """The updates on top of which a retain adapter is trained.
 
-    Args:
-        lm: The model at theta_{k-1}; at theta_k afterwards.
-        checkpoints: Of the untouched model.
-        updates: Those that lead from theta_0 to theta_{k-1}.
-        step: k, from 1.
-        forget_pairs: The open ones.
-        retain_pairs: What is to be kept.
-        train_forget: Trains the forget adapter.
-        train_retain: Trains the retain adapter.
-        order: What the retain adapter is trained on top of.
-        forget_weight: a, what the forget update is subtracted with.
-        retain_weight: b, what the retain update is added with.
-        measure: Scores of the model as it is now.
-        guard: Which limits such scores break.
-
-    Returns:
-        The decision, and the updates that lead to theta_k.
+    `parallel`: theta_{k-1}, as the forget adapter. `residual` (ours): theta_{k-1} - a F, so that it learns what the
+    subtraction broke.
     """
-    forget = train_forget(lm, forget_pairs)
-    if order == "residual":
-        checkpoints.apply(lm, [*updates, Update(forget, -forget_weight)])
-    retain = train_retain(lm, retain_pairs)
-    return settle(
-        lm,
-        checkpoints,
-        updates,
-        step=step,
-        forget=forget,
-        retain=retain,
-        forget_weight=forget_weight,
-        retain_weight=retain_weight,
-        measure=measure,
-        guard=guard,
-    )
+    return [*updates, Update(forget, -forget_weight)] if order == "residual" else list(updates)
 
 
 def settle(

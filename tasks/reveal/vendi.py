@@ -41,10 +41,6 @@ class VendiAccumulator:
         """Vendi score of all rows so far."""
         return _effective_rank(self._factor, self._num_rows)
 
-    def score_with(self, rows: Tensor) -> float:
-        """Vendi score that the set would have with a batch `(m, d)` added to it."""
-        return _effective_rank(torch.cat([self._factor, rows]), self._num_rows + len(rows))
-
 
 def _effective_rank(factor: Tensor, num_rows: int) -> float:
     """``exp`` of the entropy of the eigenvalues of ``F^T F / n``, which sum to 1 where n unit rows went into F."""

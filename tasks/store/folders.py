@@ -46,14 +46,6 @@ class UnitWriter:
     """The unit once it is complete: good after the ``with`` block."""
     scores: dict[str, Any] = field(default_factory=dict)
     """Finite numbers worth reading in the manifest."""
-    dropped: set[str] = field(default_factory=set)
-
-    def drop(self, name: str) -> None:
-        """Leave a file or folder, such as a checkpoint, out of the result.
-
-        It is removed when everything else is safe, so work killed before that still finds its checkpoint.
-        """
-        self.dropped.add(name)
 
 
 def find_unit(folder: Path, unit: Unit) -> UnitRef | None:
@@ -99,7 +91,7 @@ def write_unit(folder: Path, unit: Unit, *, resume: bool = False) -> Iterator[Un
         started = now()
         try:
             yield writer
-            names = _seal(partial, writer.dropped)
+            names = _seal(partial)
             text = manifest_text(partial, names, unit=unit, scores=writer.scores, started=started)
             write_file(partial / MANIFEST, text)
         except BaseException:
@@ -140,14 +132,10 @@ def _remove(partial: Path) -> None:
         shutil.rmtree(partial)
 
 
-def _seal(partial: Path, dropped: set[str]) -> list[str]:
+def _seal(partial: Path) -> list[str]:
     """Make the result private and lasting; return the names of its files."""
     assert not (partial / MANIFEST).exists(), "the manifest is the store's to write"
-    names = [
-        name
-        for name in file_names(partial)
-        if not any(name == left_out or name.startswith(f"{left_out}/") for left_out in dropped)
-    ]
+    names = file_names(partial)
     for name in names:
         assert not (partial / name).is_symlink(), f"{name} is a link: a result holds its own bytes"
         (partial / name).chmod(0o600)

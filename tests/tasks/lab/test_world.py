@@ -7,7 +7,7 @@ from tasks.lab.exclusions import EXCLUSIONS
 from tasks.lab.groups import GROUPS
 from tasks.lab.meta import parse_generated
 from tasks.lab.splits import split_of
-from tasks.lab.world import SKILLS, are_correct, corpus, held_out_examples, is_correct, training_examples
+from tasks.lab.world import SKILLS, are_correct, corpus, held_out_examples, training_examples
 
 NUM_HELD_OUT = {"report": 200, "tune": 128}
 
@@ -94,5 +94,4 @@ def test_references_are_correct_and_those_of_another_prompt_are_not(group):
 
 def test_one_answer_is_judged_as_many_are():
     (example,) = held_out_examples("code", "report", 1)
-    assert is_correct(example, example.response)
-    assert not is_correct(example, "def f ( x ) : return 0")
+    assert are_correct([example, example], [example.response, "def f ( x ) : return 0"]) == [True, False]

@@ -12,7 +12,7 @@ from tasks.release.adapter import Adapter
 from tasks.release.guard import Guard, Trip, tripped
 from tasks.release.layers import linear_layers
 from tasks.release.merge import Checkpoints, Update
-from tasks.release.step import release_step, settle
+from tasks.release.step import before_retain, settle
 from tests.tasks.release.random_adapter import random_adapter
 
 LAYER = "model.layers.1.mlp.up_proj"
@@ -115,34 +115,11 @@ def test_the_record_is_json_even_of_a_broken_candidate(lm, model_folder, before,
     assert "overall" in record["cosines"]
 
 
-@pytest.mark.parametrize("order", ["parallel", "residual"])
-def test_what_each_adapter_is_trained_on(lm, model_folder, before, sides, order: str) -> None:
-    checkpoints = Checkpoints(model_folder)
-    checkpoints.apply(lm, before)
-    seen = {}
-
-    def train(side: str) -> Callable:
-        def record(lm: LanguageModel, pairs: list[Pair]) -> Adapter:
-            seen[side] = pairs, weight(lm)
-            return sides[side]
-
-        return record
-
-    release_step(
-        lm,
-        checkpoints,
-        before,
-        step=1,
-        forget_pairs=FORGET,
-        retain_pairs=RETAIN,
-        train_forget=train("forget"),
-        train_retain=train("retain"),
-        order=order,
-        **MERGE_WEIGHTS,
-        measure=scripted(0.9),
-        guard=guard,
-    )
-    assert (seen["forget"][0], seen["retain"][0]) == (FORGET, RETAIN)
-    assert torch.equal(seen["forget"][1], rebuilt(model_folder, before))
-    subtracted = [Update(sides["forget"], -0.5)] if order == "residual" else []
-    assert torch.equal(seen["retain"][1], rebuilt(model_folder, before + subtracted))
+def test_the_retain_adapter_starts_where_the_order_says(model_folder, before, sides) -> None:
+    start = {
+        order: rebuilt(model_folder, before_retain(before, sides["forget"], order=order, forget_weight=0.5))
+        for order in ("parallel", "residual")
+    }
+    assert torch.equal(start["parallel"], rebuilt(model_folder, before))
+    assert torch.equal(start["residual"], rebuilt(model_folder, [*before, Update(sides["forget"], -0.5)]))
+    assert not torch.equal(start["parallel"], start["residual"])

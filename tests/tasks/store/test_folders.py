@@ -25,7 +25,7 @@ def work(folder, *, resume=False, unit=UNIT):
     """A unit that checkpoints each round, and whose result needs every round exactly once; returns rounds done now."""
     done = 0
     with write_unit(folder, unit, resume=resume) as writer:
-        checkpoint = writer.path / "checkpoint" / "state.json"
+        checkpoint = writer.path / ".checkpoint" / "state.json"
         checkpoint.parent.mkdir(exist_ok=True)
         rounds = json.loads(checkpoint.read_text()) if checkpoint.exists() else []
         while len(rounds) < ROUNDS:
@@ -39,7 +39,6 @@ def work(folder, *, resume=False, unit=UNIT):
             sys.audit("test.half_written")
             file.write(bytes(5000))
         (writer.path / "log.txt").write_text("done")
-        writer.drop("checkpoint")
         writer.scores["rounds"] = len(rounds)
     return done
 
@@ -47,8 +46,8 @@ def work(folder, *, resume=False, unit=UNIT):
 def leave_unfinished(folder, *, resume=True, unit=UNIT):
     """The same unit, raising after its second round."""
     with write_unit(folder, unit, resume=resume) as writer:
-        (writer.path / "checkpoint").mkdir()
-        write_file(writer.path / "checkpoint" / "state.json", "[0, 1]")
+        (writer.path / ".checkpoint").mkdir()
+        write_file(writer.path / ".checkpoint" / "state.json", "[0, 1]")
         raise KeyError("round 3")
 
 
@@ -216,16 +215,13 @@ def test_a_half_removed_attempt_is_not_continued(tmp_path, monkeypatch):
     assert work(folder, resume=True) == ROUNDS
 
 
-def test_dropped_and_hidden_files_are_no_result(tmp_path):
+def test_hidden_files_are_no_result(tmp_path):
     with write_unit(tmp_path / "step-01", UNIT) as writer:
-        (writer.path / "checkpoint").mkdir()
-        for name in ("checkpoint/a", "checkpoint-2", "state", ".hidden", "kept"):
+        (writer.path / ".checkpoint").mkdir()
+        for name in (".checkpoint/a", ".hidden", "kept"):
             (writer.path / name).write_text("x")
-        writer.drop("checkpoint")
-        writer.drop("state")
-        writer.drop("never there")
-    assert sorted(path.name for path in (tmp_path / "step-01").iterdir()) == ["checkpoint-2", "kept", "manifest.json"]
-    assert find_unit(tmp_path / "step-01", UNIT).manifest()["files"].keys() == {"checkpoint-2", "kept"}
+    assert sorted(path.name for path in (tmp_path / "step-01").iterdir()) == ["kept", "manifest.json"]
+    assert find_unit(tmp_path / "step-01", UNIT).manifest()["files"].keys() == {"kept"}
 
 
 def test_scores_that_are_no_numbers_are_refused(tmp_path):
