@@ -93,7 +93,8 @@ def _prepare_prefect(settings: RunSettings) -> None:
     """Quiet, without telemetry, and with its database beside the runs unless a server or a profile is set."""
     for name, value in _PREFECT.items():
         os.environ.setdefault(name, value)
-    if not any(name in os.environ for name in ("PREFECT_HOME", "PREFECT_API_URL", "PREFECT_PROFILE")):
+    has_profile = (Path.home() / ".prefect" / "profiles.toml").exists()
+    if not has_profile and not any(f"PREFECT_{name}" in os.environ for name in ("HOME", "API_URL", "PROFILE")):
         home = Path(settings.runs_dir).absolute() / ".prefect"
         make_private_folder(home)
         os.environ["PREFECT_HOME"] = str(home)
