@@ -85,7 +85,8 @@ def _print_outcome(run_path: Path) -> int:
     console = Console()
     print_summary(summary, console)
     is_accepted = summary["verdict"] == "accepted"
-    console.print(f"unlearned model: {run_path / 'model'}" if is_accepted else f"no model published; see {run_path}")
+    where = f"unlearned model: {run_path / 'model'}" if is_accepted else f"no model published; see {run_path}"
+    console.print(where, soft_wrap=True)
     return 0 if is_accepted else 3
 
 
