@@ -24,8 +24,9 @@ lint: .venv/installed
 	$(BIN)/lint-imports
 
 bench: .venv/installed
+	$(BIN)/python -m benchmarks.lab_runs
 	$(BIN)/python -m benchmarks.search
-	$(BIN)/python -m benchmarks.spine
+	$(BIN)/python -m benchmarks.kills
 
 .venv/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and none was found on PATH; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }

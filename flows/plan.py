@@ -84,8 +84,10 @@ class Plan:
 
     @cached_property
     def forget_set(self) -> Unit:
-        """What the best instructions made the model write."""
-        return self._unit("forget-set", {"reveal": self._some("reveal", FORGET_SET)}, self.search)
+        """What the best instructions made the model write, less what is measured."""
+        settings = {"reveal": self._some("reveal", FORGET_SET)}
+        settings["measure"] = self._some("measure", ("tune_prompts", "report_prompts"))
+        return self._unit("forget-set", settings, self.search)
 
     def forget_adapter(self, step: int) -> Unit:
         """The forget adapter of a step, trained on the checkpoint before it."""
