@@ -38,9 +38,9 @@ def main() -> None:
     made_again: set[str] = set()
     kills = 0
     while True:
-        # A restart does nothing new until it is where the last one was; then it lives for its share of the work.
-        share_s = (all_s - start_s) / arguments.kills * chance.uniform(0.3, 1.7)
-        killed_code = run_for(start_s + share_s if kills < arguments.kills else None, [*command, str(killed)])
+        # Killed so long after it began to do something new; a restart first walks through what is done.
+        share_s = (all_s - start_s) / arguments.kills * chance.uniform(0.2, 1.6) if kills < arguments.kills else None
+        killed_code = run_for(share_s, [*command, str(killed)], killed / folder)
         for manifest in (killed / folder).rglob(MANIFEST):
             unit, moment = str(manifest.parent.relative_to(killed / folder)), read_manifest(manifest.parent)["ended"]
             if ended.setdefault(unit, moment) != moment:
@@ -65,15 +65,25 @@ def timed(command: list[str]) -> tuple[int, float]:
     return subprocess.run(command, capture_output=True, check=False).returncode, time.monotonic() - started
 
 
-def run_for(seconds: float | None, command: list[str]) -> int | None:
-    """The exit code, or None where the process and its children were killed after so many seconds."""
+def run_for(seconds: float | None, command: list[str], folder: Path) -> int | None:
+    """The exit code, or None where the process and its children were killed so long after their first new file."""
+    before = files(folder)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    while seconds is not None and files(folder) == before and process.poll() is None:
+        time.sleep(0.02)
     try:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         return None
+
+
+def files(folder: Path) -> set[Path]:
+    """What is in a run's folder; the lock and what it is written through do not count as work."""
+    return {
+        path for path in folder.rglob("*") if not path.name.startswith((".lock", ".ledger", ".summary", ".settings"))
+    }
 
 
 def contents(folder: Path) -> dict[str, str]:
