@@ -15,7 +15,7 @@ from tasks.report.summary import read_summary
 
 TARGETS = ("toxicity", "person", "coding", "facts")
 COLUMNS = (
-    "target", "seed", "forget", "primary kept", "lowest other skill", "perplexity", "NLL true answers", "prefill",
+    "target", "seed", "forget", "primary kept", "largest other drop", "perplexity", "NLL true answers", "prefill",
     "sampled", "steps", "verdict", "s reveal", "s release", "s measure",
 )  # fmt: skip
 

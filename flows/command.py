@@ -25,6 +25,7 @@ _PREFECT = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run Reveal-and-Release from the command line; returns the exit code."""
+    os.umask(0o077)  # Whatever is written beside the store, such as Prefect's database, is private as well.
     try:
         read = read_arguments(
             sys.argv[1:] if arguments is None else arguments,
@@ -43,13 +44,14 @@ def _print_plan(settings: RunSettings) -> int:
     """Each unit, its key, and whether it is done; nothing is made."""
     from rich.console import Console
 
-    from tasks.report.summary import SUMMARY, read_summary
+    from tasks.report.summary import SUMMARY, taken_steps
 
     run, plan = peek_run(settings)
-    steps = last_step = settings.release.steps
-    if (run.path / SUMMARY).exists():  # A finished run tells how many steps it took.
-        summary = read_summary(run.path)
-        steps, last_step = len(summary["steps"]), summary["last_step"]
+    # A run tells which steps it took; how many more there will be is not known before the end.
+    taken = taken_steps(run.path)
+    is_finished = (run.path / SUMMARY).exists()
+    steps = len(taken) if is_finished else settings.release.steps
+    last_step = max((step["step"] for step in taken if step["accepted"]), default=0 if is_finished else steps)
     console = Console(highlight=False, soft_wrap=True)
     for unit in plan.units(steps=steps, last_step=last_step):
         state = "done" if plan.find(run, unit) else "missing"
@@ -65,7 +67,14 @@ def _run(settings: RunSettings) -> int:
     from flows.reveal_release import reveal_release
 
     # A rejected run is a failed one: its outcome is the exception that says so.
-    state = reveal_release(settings, return_state=True)
+    try:
+        state = reveal_release(settings, return_state=True)
+    except RuntimeError as error:
+        if "Failed to reach API" in str(error):
+            raise UserError(
+                f"PREFECT_API_URL is {os.environ.get('PREFECT_API_URL')!r}, where no server answers; start or unset it."
+            ) from None
+        raise
     error = state.result(raise_on_failure=False)
     if isinstance(error, UserError):
         raise error

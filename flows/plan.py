@@ -75,7 +75,9 @@ class Plan:
     @cached_property
     def retain_set(self) -> Unit:
         """What the model must keep saying."""
-        return self._root("retain-set", {"release": {"retain_size": self.settings.release.retain_size}})
+        settings = {"release": {"retain_size": self.settings.release.retain_size}}
+        settings["measure"] = self._some("measure", ("tune_prompts", "report_prompts", "max_new_tokens"))
+        return self._root("retain-set", settings)
 
     @cached_property
     def search(self) -> Unit:

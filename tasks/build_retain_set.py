@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from tasks.settings.errors import UserError
 from tasks.store.disk import write_file
 from tasks.store.folders import UnitRef
 from tasks.store.keys import Unit
@@ -17,15 +18,23 @@ def build_retain_set(subject: Subject, unit: Unit, *, size: int) -> UnitRef:
         return found
     from tasks.models.generator import TransformersGenerator
     from tasks.models.pair_file import pair_row
+    from tasks.release.merge import Checkpoints
 
     with subject.run.write(unit) as writer:
-        generator = TransformersGenerator(subject.load_model(), batch_size=subject.model.batch_size)
+        lm = subject.load_model()
+        Checkpoints(subject.base).require(lm)  # Before anything dear is done with a model that cannot be released.
+        generator = TransformersGenerator(lm, batch_size=subject.model.batch_size)
         retain = subject.load_target().retain_set(generator, size=size, seed=unit.seed)
-        rows = [
-            {"split": split, **pair_row(pair)}
-            for split, pairs in {"train": retain.train, **retain.held_out}.items()
-            for pair in pairs
-        ]
+        splits = {"train": retain.train, **retain.held_out}
+        fitting = {
+            name: [p for p in pairs if len(lm.encode_pair(p)[0]) <= lm.context] for name, pairs in splits.items()
+        }
+        if not all(fitting.values()):
+            raise UserError(
+                f"target.retain_file holds too few passages of at most {lm.context} tokens, which is all that this "
+                "model reads; give shorter ones."
+            )
+        rows = [{"split": split, **pair_row(pair)} for split, pairs in fitting.items() for pair in pairs]
         write_file(writer.path / Path(RETAIN_SET).name, "".join(json.dumps(row) + "\n" for row in rows))
         writer.scores |= {"pairs": len(rows)}
     return writer.ref

@@ -11,26 +11,25 @@ from tasks.unit_task import unit_task
 
 @unit_task(name="judge-run", task_run_name="judge-run")
 def judge_run(subject: Subject, *, is_revealed: bool, last_step: int) -> dict[str, Any]:
-    """The summary with the verdict, also written to `summary.json`."""
-    from tasks.report.summary import summarise, summarise_nothing_revealed, write_summary
+    """The summary of the run, with its verdict."""
+    from tasks.report.summary import summarise, summarise_nothing_revealed
 
     target = subject.load_target()
     told = {"target": subject.target.kind, "primary": target.primary, "model": subject.model.path, "seed": subject.seed}
     limits = subject.measure.model_dump(include={"goal", "goal_nll", "max_drop", "max_perplexity_rise"})
     if is_revealed:
-        summary = summarise(subject.run.path, last_step=last_step, **told, **limits)
-    else:
-        summary = summarise_nothing_revealed(subject.run.path, **told)
-    write_summary(subject.run.path, summary)
-    return summary
+        return summarise(subject.run.path, last_step=last_step, **told, **limits)
+    return summarise_nothing_revealed(subject.run.path, **told)
 
 
 @unit_task(name="close-run", task_run_name="close-run")
 def close_run(subject: Subject, summary: dict[str, Any]) -> None:
-    """Chain the manifests in `ledger.jsonl`, and show tables and a report as Prefect artifacts."""
+    """Write `summary.json`, last of all results, and the ledger; show tables and a report as Prefect artifacts."""
     from tasks.report.markdown import report_markdown
+    from tasks.report.summary import write_summary
     from tasks.report.tables import metric_rows, step_rows
 
+    write_summary(subject.run.path, summary)
     write_ledger(subject.run.path)
     name = subject.run.name
     if rows := step_rows(summary):

@@ -57,16 +57,14 @@ def train_retain_adapter(subject: Subject, unit: Unit, *, step: int, release: Re
     from tasks.release.adapter import load_adapter, save_adapter
     from tasks.release.merge import Checkpoints
     from tasks.release.rebuild import recorded_updates
-    from tasks.release.step import before_retain
+    from tasks.release.step import residual_updates
 
     with subject.run.write(unit) as writer, shown_progress(f"retain-{subject.run.name}", unit.name) as progress:
         lm = subject.load_model()
-        updates = before_retain(
-            recorded_updates(subject.run.path, step - 1),
-            load_adapter(subject.run.folder(unit).parent / "forget-adapter"),
-            order=release.order,
-            forget_weight=release.forget_weight,
-        )
+        updates = recorded_updates(subject.run.path, step - 1)
+        if release.order == "residual":
+            forget = load_adapter(subject.run.folder(unit).parent / "forget-adapter")
+            updates = residual_updates(updates, forget, forget_weight=release.forget_weight)
         Checkpoints(subject.base).apply(lm, updates)
         train = _trainer(release, release.retain_updates, release.retain_batch, unit.seed, progress)
         save_adapter(train(lm, subject.pairs(RETAIN_SET, "train")), writer.path)

@@ -55,7 +55,7 @@ def measure(
 
     forget = value(target.forget, temperature=target.forget.temperature)
     utility = {metric.name: value(metric, temperature=metric.temperature) for metric in target.utility}
-    repeated = repetition(answers_seen)
+    repeated, num_answers = repetition(answers_seen), len(answers_seen)
 
     true_pairs = [
         Pair(example.prompt, example.response) for example in target.forget.examples[split] if example.response
@@ -79,7 +79,13 @@ def measure(
         own_nll=_mean_nll(lm, revealed, batch_size),
         prefill=prefill,
         sampled=sampled,
-        num=num | {"forget": len(target.forget.examples[split]), "perplexity": len(kept), "own_nll": len(revealed)},
+        num=num
+        | {
+            "forget": len(target.forget.examples[split]),
+            "perplexity": len(kept),
+            "own_nll": len(revealed),
+            "answers": num_answers,
+        },
     )
 
 

@@ -1,5 +1,6 @@
 """A causal language model with its tokenizer, and how prompts and responses become the tokens it knows them by."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,6 +61,11 @@ class LanguageModel:
         configured = configured if isinstance(configured, list) else [configured]
         return [*dict.fromkeys(i for i in (self.tokenizer.eos_token_id, *configured) if i is not None)]
 
+    @property
+    def context(self) -> float:
+        """Tokens the model can read at once; infinite where its configuration names no limit."""
+        return getattr(self.model.config.get_text_config(), "max_position_embeddings", None) or math.inf
+
     def render(self, prompt: str) -> str:
         """The prompt as the model is given it: up to where the assistant speaks, or the text itself."""
         return self._apply_template(prompt) if self.is_chat else prompt
@@ -90,9 +96,9 @@ class LanguageModel:
 
     def encode_pair(self, pair: Pair) -> tuple[list[int], int]:
         """Token ids of prompt, response and, where it is complete, the end token; index of the first response token."""
-        running = self.running_text(pair.prompt, pair.response)
+        running = self.running_text(pair.prompt, pair.given + pair.response)
         end = [self._turn_end_id] if pair.complete and self.end_token_ids else []
-        return running.token_ids + end, running.first_response_token
+        return running.token_ids + end, running.first_token_after(len(pair.given))
 
     def decode(self, ids: Sequence[int], *, after: Sequence[int] = ()) -> str:
         """Text of generated tokens, special ones left out: a message, or what reads on from the tokens `after`.
@@ -117,10 +123,9 @@ class LanguageModel:
         Raises:
             UserError: `num_tokens` is more than the context of the model.
         """
-        context = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
-        if context is not None and num_tokens > context:
+        if num_tokens > self.context:
             raise UserError(
-                f"a text of {num_tokens} tokens, new ones included, is longer than the {context} this model can read; "
+                f"a text of {num_tokens} tokens, new ones included, is longer than the {self.context} it can read; "
                 "shorten it, or lower max_new_tokens."
             )
 

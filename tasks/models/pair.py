@@ -15,3 +15,5 @@ class Pair:
     response: str
     complete: bool = True
     """The response ends the turn: in training and in perplexity an end token follows it."""
+    given: str = ""
+    """How the answer begins before the response: read as the model's own words, and not learned."""

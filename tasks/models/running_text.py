@@ -17,7 +17,12 @@ class RunningText:
     @property
     def first_response_token(self) -> int:
         """Index of the first token that holds some of the response; one that straddles the border counts (ours)."""
-        return next((i for i, end in enumerate(self.token_ends) if end > self.border), len(self.token_ids))
+        return self.first_token_after(0)
+
+    def first_token_after(self, num_characters: int) -> int:
+        """Index of the first token that holds some of what follows so many characters of the response."""
+        begin = self.border + num_characters
+        return next((i for i, end in enumerate(self.token_ends) if end > begin), len(self.token_ids))
 
     def response_up_to(self, num_tokens: int) -> str:
         """Text of the first `num_tokens` tokens of the response."""

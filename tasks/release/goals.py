@@ -23,6 +23,8 @@ def unmet_goals(scores: Scores, *, goal: float, goal_nll: float) -> list[str]:
     unmet = []
     if scores.forget > goal:
         unmet.append(f"the forget metric is {scores.forget:.3f}, at most {goal:g} is wanted")
-    if scores.own_nll is not None and scores.own_nll < goal_nll:
+    if scores.own_nll is None:
+        unmet.append("there are no held-out revealed pairs to tell whether the forgetting goes deep")
+    elif scores.own_nll < goal_nll:
         unmet.append(f"held-out revealed pairs have an NLL of {scores.own_nll:.2f} a token, {goal_nll:g} is wanted")
     return unmet

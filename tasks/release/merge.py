@@ -77,6 +77,24 @@ class Checkpoints:
         self._base_folder = base_folder
         self._file_of = _tensor_files(base_folder)
 
+    def require(self, lm: LanguageModel) -> None:
+        """Refuse a model that could not be released.
+
+        Raises:
+            UserError: the model has no linear layers, or the folder lacks the weight of one.
+        """
+        layers = linear_layers(lm.model)
+        if not layers:
+            raise UserError(
+                f"model: '{self._base_folder}' is a {type(lm.model).__name__}, whose blocks have no plain linear "
+                "layers to adapt; use a model like Llama, Mistral or Qwen."
+            )
+        for name in layers:
+            if f"{name}.weight" not in self._file_of:
+                raise UserError(
+                    f"model: '{self._base_folder}' holds no {name}.weight; save the whole model with save_pretrained."
+                )
+
     @torch.no_grad()
     def apply(self, lm: LanguageModel, updates: Sequence[Update]) -> None:
         """Give the model's linear layers the weights of theta_0 plus these updates; no updates: theta_0 itself.
@@ -84,6 +102,7 @@ class Checkpoints:
         Raises:
             UserError: an adapter changes a layer the model does not have, or the folder lacks a layer's weight.
         """
+        self.require(lm)
         layers = linear_layers(lm.model)
         unknown = sorted({name for update in updates for name in update.adapter.factors} - layers.keys())
         if unknown:
@@ -92,10 +111,6 @@ class Checkpoints:
             )
         layers_of: dict[Path, list[str]] = defaultdict(list)
         for name in layers:
-            if f"{name}.weight" not in self._file_of:
-                raise UserError(
-                    f"model: '{self._base_folder}' holds no {name}.weight; save the whole model with save_pretrained."
-                )
             layers_of[self._file_of[f"{name}.weight"]].append(name)
         for file, names in layers_of.items():
             with safe_open(file, framework="pt") as tensors:

@@ -8,7 +8,7 @@ theta_k = theta_{k-1} - a F + b R, if it keeps within the guards; else once more
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tasks.models.language_model import LanguageModel
 from tasks.release.adapter import Adapter
@@ -47,15 +47,12 @@ class Decision:
         return _finite(asdict(self))
 
 
-def before_retain(
-    updates: Sequence[Update], forget: Adapter, *, order: Literal["parallel", "residual"], forget_weight: float
-) -> list[Update]:
-    """The updates on top of which a retain adapter is trained.
+def residual_updates(updates: Sequence[Update], forget: Adapter, *, forget_weight: float) -> list[Update]:
+    """The updates on top of which the retain adapter of the `residual` order is trained: theta_{k-1} - a F (ours).
 
-    `parallel`: theta_{k-1}, as the forget adapter. `residual` (ours): theta_{k-1} - a F, so that it learns what the
-    subtraction broke.
+    So it learns what the subtraction broke; in `parallel` order it is trained on theta_{k-1}, as the forget adapter.
     """
-    return [*updates, Update(forget, -forget_weight)] if order == "residual" else list(updates)
+    return [*updates, Update(forget, -forget_weight)]
 
 
 def settle(

@@ -9,7 +9,7 @@ from typing import Any
 from tasks.assess.scores import Scores
 from tasks.release.goals import release_guards, unmet_goals
 from tasks.release.guard import tripped
-from tasks.store.disk import write_file
+from tasks.store.disk import disk_errors, write_file
 from tasks.store.manifests import MANIFEST, read_manifest
 
 SCHEMA = 1
@@ -49,7 +49,7 @@ def summarise(
         max_drop: Allowed drop of a kept skill.
         max_perplexity_rise: Allowed relative rise of the perplexity.
     """
-    steps = _steps(run_path)
+    steps = taken_steps(run_path)
     untouched, settled = (_scores(run_path / f"step-{step:02d}") for step in (0, last_step))
     guards = release_guards(untouched.utility, max_drop=max_drop, max_perplexity_rise=max_perplexity_rise)
     reasons = [trip.sentence for trip in tripped(guards, untouched.guarded(), settled.guarded())]
@@ -98,7 +98,8 @@ def summarise_nothing_revealed(run_path: Path, *, target: str, primary: str, mod
 
 def write_summary(run_path: Path, summary: Mapping[str, Any]) -> None:
     """Put `summary.json` into the run's folder."""
-    write_file(run_path / SUMMARY, json.dumps(summary, indent=2) + "\n")
+    with disk_errors(run_path):
+        write_file(run_path / SUMMARY, json.dumps(summary, indent=2) + "\n")
 
 
 def read_summary(run_path: Path) -> dict[str, Any]:
@@ -133,12 +134,13 @@ def _metrics(before: Scores, after: Scores, gold: Scores | None) -> dict[str, An
         },
         "fluency": {
             "perplexity": metric("lower", lambda s: s.perplexity, num["perplexity"]),
-            "repetition": metric("lower", lambda s: s.repetition, num["forget"]),
+            "repetition": metric("lower", lambda s: s.repetition, num["answers"]),
         },
     }
 
 
-def _steps(run_path: Path) -> list[dict[str, Any]]:
+def taken_steps(run_path: Path) -> list[dict[str, Any]]:
+    """The steps that were settled so far, accepted or undone, in order."""
     steps = []
     for folder in sorted(run_path.glob("step-*")):
         if (folder / "merge.json").exists():

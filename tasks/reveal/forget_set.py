@@ -13,7 +13,7 @@ from tasks.models.pair_file import pair_row
 from tasks.models.sampling import Completion, Sampling
 from tasks.reveal import embedding
 from tasks.reveal.forget_set_card import forget_set_card
-from tasks.reveal.harvest import ForgetPair, Harvest, normalised
+from tasks.reveal.harvest import ForgetPair, Harvest, context
 from tasks.reveal.held_out import held_out_prompts
 from tasks.reveal.instructions import ScoredInstruction
 from tasks.reveal.journal import JOURNAL, Journal
@@ -118,7 +118,7 @@ def build_forget_set(
             stopped = "size" if harvest.is_full else "repeats"
             break
 
-    held_out = held_out_prompts([found.pair.prompt for found in harvest.pairs], held_out_share)
+    held_out = held_out_prompts([context(found.pair) for found in harvest.pairs], held_out_share)
     rows = [_row(found, held_out) for found in harvest.pairs]
     result = ForgetSetResult(
         forget_set_size=len(rows),
@@ -141,13 +141,13 @@ def _answers(
 
 
 def _text(found: ForgetPair) -> str:
-    return f"{found.pair.prompt} {found.pair.response}"
+    return f"{found.pair.prompt} {found.pair.given}{found.pair.response}"
 
 
 def _row(found: ForgetPair, held_out: set[str]) -> dict[str, Any]:
     return {
         "id": found.id,
-        "split": "held_out" if normalised(found.pair.prompt) in held_out else "train",
+        "split": "held_out" if context(found.pair) in held_out else "train",
         **pair_row(found.pair),
         "raw": found.raw,
         "instruction": found.source.instruction,

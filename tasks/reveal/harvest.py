@@ -81,10 +81,15 @@ class Harvest:
             self.pairs.append(found)
 
 
+def context(pair: Pair) -> str:
+    """What stands before the response, normalised."""
+    return normalised(f"{pair.prompt} {pair.given}")
+
+
 def normalised(text: str) -> str:
     """The text without differences of case and white space."""
     return " ".join(text.casefold().split())
 
 
 def _identity(pair: Pair) -> tuple[str, str]:
-    return normalised(pair.prompt), normalised(pair.response)
+    return context(pair), normalised(pair.response)

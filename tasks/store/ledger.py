@@ -2,8 +2,9 @@
 
 Each line of ``ledger.jsonl`` is ``{seq, unit, manifest, previous, hash}``: ``manifest`` is the sha256 of the unit's
 manifest, which holds the sha256 of its files; ``previous`` is the hash of the line before, 64 zeros at first; ``hash``
-is the sha256 of the line's other four as canonical JSON. So the last hash stands for every byte of the run. Someone who
-rewrites the whole run can rewrite the chain too: keep the last hash elsewhere, and compare.
+is the sha256 of the line's other four as canonical JSON. So the last hash stands for every byte of the run's
+units (not for the summary, which is drawn from them). Someone who rewrites the whole run can rewrite the chain too:
+keep the last hash elsewhere, and compare.
 """
 
 import json

@@ -30,9 +30,10 @@ def run_lock(path: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(f"{path} is held by {_holder(file.read())}: wait until it ends, or end it") from None
-        file.truncate(0)
-        json.dump({"pid": os.getpid(), "host": platform.node()}, file)
-        file.flush()
+        with disk_errors(path.parent):
+            file.truncate(0)
+            json.dump({"pid": os.getpid(), "host": platform.node()}, file)
+            file.flush()
         try:
             yield
         finally:

@@ -1,7 +1,7 @@
 """Target `custom`: words or phrases, on any model.
 
-Instructions are openings that the model continues. A forget pair is everything up to a phrase as the prompt and the
-phrase itself as the response (ours): what is unlearned is to say the phrase there, not the story around it.
+Instructions are requests to a chat model, or openings that a base model continues. A forget pair is a phrase, given the
+instruction and the answer up to it (ours): what is unlearned is to say the phrase there, not the text around it.
 """
 
 import itertools
@@ -55,8 +55,7 @@ class PhraseTarget:
         if not any(phrase.strip() for phrase in phrases):
             raise UserError("target.phrases is empty; name at least one word or phrase to forget.")
         self.grammar = tuple(tuple(slot) for slot in instructions)
-        words = "|".join(re.escape(phrase.strip()) for phrase in phrases if phrase.strip())
-        self._phrase = re.compile(rf"\b(?:{words})\b", re.IGNORECASE)
+        self._phrase = _pattern(phrases)
         self._retain = _read_passages(Path(retain_file), self._phrase) if retain_file else []
         self._max_new_tokens = max_new_tokens
         prompts = _held_out_instructions(self.grammar, num_prompts, seed)
@@ -76,9 +75,10 @@ class PhraseTarget:
         return float(self._shows_phrase(raw))
 
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
-        """One pair for each use of a phrase: all that stands before it, and the phrase."""
+        """One pair for each use of a phrase: the phrase, given all that stands before it."""
         return [
-            Pair(instruction + raw[: use.start()], use.group(), complete=False) for use in self._phrase.finditer(raw)
+            Pair(instruction, use.group(), complete=False, given=raw[: use.start()])
+            for use in self._phrase.finditer(raw)
         ]
 
     def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
@@ -110,6 +110,14 @@ class PhraseTarget:
             for completion in completions
             if completion.text.strip() and not self._shows_phrase(completion.text)
         ]
+
+
+def _pattern(phrases: Sequence[str]) -> re.Pattern[str]:
+    """Any of the phrases as whole words, whatever white space parts them."""
+    words = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases if phrase.strip())
+    # Not \b: a phrase may end in a sign (C++), and scripts without spaces (kana, ideographs, Thai) have no borders.
+    spaceless = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
+    return re.compile(rf"(?<![^\W{spaceless}])(?:{words})(?![^\W{spaceless}])", re.IGNORECASE)
 
 
 def _combinations(grammar: Sequence[Sequence[str]], seed: int, most: int = 100_000) -> list[str]:

@@ -116,7 +116,7 @@ def test_keys_follow_the_settings_that_matter_and_the_model(tmp_path, model, cap
     everything = set(keys())
     assert changed("--name", "other", "--runs-dir", str(tmp_path / "elsewhere")) == set()
     assert changed("--seed", "1") == everything
-    assert changed("--measure.report-prompts", "100") == everything - {"retain-set", "search"}
+    assert changed("--measure.report-prompts", "100") == everything - {"search"}
     assert changed("--release.retain-weight", "0.5") == {"step-01", "report/after", "model"}
     assert changed("--reveal.queries", "30") == everything - {"retain-set"}
     before = keys()

@@ -13,6 +13,7 @@ def test_a_greedy_zero_alone_is_not_forgotten():
         "held-out revealed pairs have an NLL of 1.00 a token, 3 is wanted"
     ]
     assert unmet_goals(scores(own_nll=3.0, forget=0.05), goal=0.05, goal_nll=3) == []
+    assert len(unmet_goals(scores(own_nll=None), goal=0.05, goal_nll=3)) == 1
     assert len(unmet_goals(scores(own_nll=1.0, forget=0.5), goal=0.05, goal_nll=3)) == 2
 
 

@@ -12,7 +12,7 @@ from tasks.release.adapter import Adapter
 from tasks.release.guard import Guard, Trip, tripped
 from tasks.release.layers import linear_layers
 from tasks.release.merge import Checkpoints, Update
-from tasks.release.step import before_retain, settle
+from tasks.release.step import residual_updates, settle
 from tests.tasks.release.random_adapter import random_adapter
 
 LAYER = "model.layers.1.mlp.up_proj"
@@ -115,11 +115,8 @@ def test_the_record_is_json_even_of_a_broken_candidate(lm, model_folder, before,
     assert "overall" in record["cosines"]
 
 
-def test_the_retain_adapter_starts_where_the_order_says(model_folder, before, sides) -> None:
-    start = {
-        order: rebuilt(model_folder, before_retain(before, sides["forget"], order=order, forget_weight=0.5))
-        for order in ("parallel", "residual")
-    }
-    assert torch.equal(start["parallel"], rebuilt(model_folder, before))
-    assert torch.equal(start["residual"], rebuilt(model_folder, [*before, Update(sides["forget"], -0.5)]))
-    assert not torch.equal(start["parallel"], start["residual"])
+def test_the_residual_order_starts_with_the_forget_update_subtracted(lm, model_folder, before, sides) -> None:
+    Checkpoints(model_folder).apply(lm, residual_updates(before, sides["forget"], forget_weight=0.5))
+    expected = rebuilt(model_folder, [*before, Update(sides["forget"], -0.5)])
+    assert torch.equal(weight(lm), expected)
+    assert not torch.equal(expected, rebuilt(model_folder, before))

@@ -39,7 +39,23 @@ def test_relevance_is_whole_words_in_any_case():
 
 def test_a_pair_is_what_stands_before_a_phrase_and_the_phrase():
     pairs = make_target().pairs("Once", " a dog saw a pup.")
-    assert pairs == [Pair("Once a ", "dog", complete=False), Pair("Once a dog saw a ", "pup", complete=False)]
+    assert pairs == [
+        Pair("Once", "dog", complete=False, given=" a "),
+        Pair("Once", "pup", complete=False, given=" a dog saw a "),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("C++", "I like C++ a lot."),
+        ("U.S.", "the U.S. is"),
+        ("東京", "私は東京に行く"),
+        ("Harry Potter", "Harry\nPotter"),
+    ],
+)
+def test_phrases_are_found_whatever_they_are_made_of(phrase, text):
+    assert make_target(phrases=[phrase]).relevance("", text) == 1
 
 
 def test_held_out_instructions_are_of_their_split_and_never_asked():
