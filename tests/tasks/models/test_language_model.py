@@ -217,3 +217,14 @@ def test_a_saved_model_is_the_same_model(tmp_path):
     for name, tensor in lm.model.state_dict().items():
         assert torch.equal(again.model.state_dict()[name], tensor), name
     assert again.render("hello") == lm.render("hello")
+
+
+@pytest.mark.parametrize("fixture", ["chat_lm", "base_lm"])
+def test_what_is_given_is_read_as_the_model_s_own_words_and_not_learned(fixture, request):
+    lm = request.getfixturevalue(fixture)
+    given = Pair("tell my", "dog", complete=False, given="the old " if lm.is_chat else " the old ")
+    ids, first = lm.encode_pair(given)
+    assert ids[:first] == lm.encode_prompt("tell my", response_prefix=given.given)
+    assert lm.tokenizer.decode(ids[first:]).strip() == "dog"
+    whole, _ = lm.encode_pair(Pair("tell my", given.given + "dog", complete=False))
+    assert ids == whole

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from tasks.models.language_model import LanguageModel, load_language_model
 from tasks.release.adapter import Adapter, Factors, save_adapter
@@ -178,3 +178,10 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
 def test_an_adapter_of_another_model_is_refused(lm: LanguageModel, model_folder: Path) -> None:
     with pytest.raises(UserError, match="changes layer, which is no linear layer"):
         Checkpoints(model_folder).apply(lm, [Update(single([[1.0]], [[1.0]], alpha=1), 1.0)])
+
+
+def test_a_model_without_plain_linear_layers_is_refused(tmp_path: Path) -> None:
+    model = GPT2LMHeadModel(GPT2Config(n_layer=1, n_embd=8, n_head=1, vocab_size=16))
+    model.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="is a GPT2LMHeadModel, whose blocks have no plain linear layers"):
+        Checkpoints(tmp_path).require(LanguageModel(model, None))
