@@ -1,0 +1,64 @@
+import pytest
+
+from tasks.assess.measure import measure
+from tasks.assess.scores import Scores
+from tasks.models.language_model import load_language_model
+from tasks.models.likelihood import nll_per_token, perplexity
+from tasks.models.pair import Pair
+from tasks.targets.target import Metric
+from tests.tiny_model import make_tiny_model
+
+FORGET = [Pair("tell my dog", "the old fox"), Pair("write a letter", "kind red cake")]
+KEEP = [Pair("praise the cat", "hello you")]
+REVEALED = [Pair("tell a river", "quick fox")]
+SETTINGS = {"max_new_tokens": 5, "prefill_tokens": 1, "batch_size": 4, "seed": 0}
+
+
+@pytest.fixture(scope="module")
+def lm(tmp_path_factory):
+    return load_language_model(make_tiny_model(tmp_path_factory.mktemp("model")))
+
+
+class FakeTarget:
+    """Its forget metric is the share of answers that begin with the first word of the reference."""
+
+    def __init__(self):
+        self.seen = {}
+        self.forget = Metric("forget", {"tune": FORGET}, self.score)
+        self.utility = (Metric("keep", {"tune": KEEP}, lambda examples, answers: 0.25),)
+        self.observed = ()
+
+    def score(self, examples, answers):
+        self.seen.setdefault("answers", []).append(list(answers))
+        pairs = zip(examples, answers, strict=True)
+        return sum(answer.startswith(example.response.split()[0]) for example, answer in pairs) / len(examples)
+
+
+def test_every_number_is_of_what_it_says(lm):
+    target = FakeTarget()
+    scores = measure(lm, target, "tune", kept=KEEP, revealed=REVEALED, **SETTINGS)
+    greedy, prefilled, sampled = target.seen["answers"]
+    assert greedy != sampled
+    assert [answer.split()[0] for answer in prefilled] == ["the", "kind"]
+    assert scores.prefill == 1.0  # by this metric, given the first word
+    assert scores.forget == target.score(FORGET, greedy)
+    assert scores.sampled == target.score(FORGET, sampled)
+    assert scores.utility == {"keep": 0.25}
+    assert scores.forget_nll == pytest.approx(float(nll_per_token(lm, FORGET).mean()))
+    assert scores.own_nll == pytest.approx(float(nll_per_token(lm, REVEALED).mean()))
+    assert scores.perplexity == pytest.approx(perplexity(lm, KEEP))
+    assert scores.num == {"keep": 1, "forget": 2, "perplexity": 1, "own_nll": 1, "answers": 3}
+    assert Scores.from_json(scores.to_json()) == scores
+    assert scores.guarded() == {"keep": 0.25, "perplexity": scores.perplexity}
+
+
+def test_without_reference_answers_there_is_no_depth(lm):
+    target = FakeTarget()
+    target.forget = Metric("forget", {"tune": [Pair("tell my dog", "")]}, lambda examples, answers: 0.5)
+    scores = measure(lm, target, "tune", kept=KEEP, revealed=[], **SETTINGS)
+    assert (scores.forget, scores.forget_nll, scores.prefill, scores.sampled, scores.own_nll) == (0.5,) + (None,) * 4
+
+
+def test_measuring_twice_gives_the_same(lm):
+    once, again = (measure(lm, FakeTarget(), "tune", kept=KEEP, revealed=REVEALED, **SETTINGS) for _ in range(2))
+    assert once == again
