@@ -5,6 +5,7 @@ No torch here: a plan needs the digest of a model long before it needs the model
 
 import re
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 from tasks.settings.errors import UserError
@@ -68,7 +69,14 @@ def model_digest(path: str | Path) -> str:
         UserError: as `find_model_folder`.
     """
     files = _matching(find_model_folder(path), _WEIGHTS + _VOCABULARY + _SETTINGS)
-    return json_digest({file.name: file_digest(file) for file in files})
+    stats = {file: file.stat() for file in files}
+    return json_digest({file.name: _digest(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()})
+
+
+@cache
+def _digest(file: Path, size: int, modified_ns: int) -> str:
+    """Once a process for the same file: a run opens its plan several times, and large weights take minutes to read."""
+    return file_digest(file)
 
 
 def _matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:

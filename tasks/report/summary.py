@@ -49,50 +49,42 @@ def summarise(
         max_drop: Allowed drop of a kept skill.
         max_perplexity_rise: Allowed relative rise of the perplexity.
     """
-    steps = taken_steps(run_path)
     untouched, settled = (_scores(run_path / f"step-{step:02d}") for step in (0, last_step))
     guards = release_guards(untouched.utility, max_drop=max_drop, max_perplexity_rise=max_perplexity_rise)
     reasons = [trip.sentence for trip in tripped(guards, untouched.guarded(), settled.guarded())]
     reasons += unmet_goals(settled, goal=goal, goal_nll=goal_nll)
     before, after = (_scores(run_path / "report" / moment) for moment in ("before", "after"))
     gold = _scores(run_path / "report" / "gold") if (run_path / "report/gold" / MANIFEST).exists() else None
-    return {
-        "schema": SCHEMA,
-        "name": run_path.name,
-        "target": target,
-        "model": model,
-        "seed": seed,
-        "primary": primary,
-        **_metrics(before, after, gold),
-        "guards": [],
-        "steps": steps,
-        "last_step": last_step,
-        "reveal": _reveal(run_path),
-        "seconds": _seconds(run_path),
-        "verdict": "rejected" if reasons else "accepted",
-        "reasons": reasons,
-    }
+    told = {"target": target, "primary": primary, "model": model, "seed": seed}
+    return _summary(run_path, told, _metrics(before, after, gold), last_step, reasons)
 
 
 def summarise_nothing_revealed(run_path: Path, *, target: str, primary: str, model: str, seed: int) -> dict[str, Any]:
     """The summary of a run whose search found nothing of the target."""
     reveal = _reveal(run_path)
+    reason = (
+        f"the model reveals nothing of the target: {reveal['queries']} instructions were tried, "
+        f"the best has a relevance of {reveal['best_relevance']:.3f} (score {reveal['best_score']:.3f})"
+    )
+    told = {"target": target, "primary": primary, "model": model, "seed": seed}
+    return _summary(run_path, told, {}, last_step=0, reasons=[reason])
+
+
+def _summary(
+    run_path: Path, told: Mapping[str, Any], metrics: Mapping[str, Any], last_step: int, reasons: list[str]
+) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "name": run_path.name,
-        "target": target,
-        "model": model,
-        "seed": seed,
-        "primary": primary,
-        "steps": [],
-        "last_step": 0,
-        "reveal": reveal,
+        **told,
+        **metrics,
+        "guards": [],
+        "steps": taken_steps(run_path),
+        "last_step": last_step,
+        "reveal": _reveal(run_path),
         "seconds": _seconds(run_path),
-        "verdict": "rejected",
-        "reasons": [
-            f"the model reveals nothing of the target: {reveal['queries']} instructions were tried, "
-            f"the best has a relevance of {reveal['best_relevance']:.3f} (score {reveal['best_score']:.3f})"
-        ],
+        "verdict": "rejected" if reasons else "accepted",
+        "reasons": reasons,
     }
 
 

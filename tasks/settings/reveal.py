@@ -9,9 +9,9 @@ class RevealSettings(Settings):
     """The search over instructions and the forget set it yields."""
 
     pool_size: int = Field(2000, ge=10, le=100_000)
-    """Candidate instructions (arms) of a round."""
+    """Candidate instructions (arms) of a round, besides those played before."""
     rounds: int = Field(2, ge=1, le=20)
-    """Outer rounds: each restarts the network from the best arms and refreshes the pool around them."""
+    """Outer rounds: each trains a new network on all arms played, over a pool refreshed around the best."""
     initial_queries: int = Field(10, ge=2, le=1000)
     """Arms drawn at random before the first fit."""
     queries: int = Field(60, ge=1, le=10_000)

@@ -33,7 +33,7 @@ class MeasureSettings(Settings):
     max_new_tokens: int = Field(40, ge=1, le=4096)
     """Tokens of an answer, at most."""
     prefill_tokens: int = Field(2, ge=1, le=64)
-    """Answer tokens given to the model in the prefill probe."""
+    """Answer tokens given to the model in the prefill probe; so few that they do not show the target by themselves."""
     goal: float = Field(0.05, ge=0, le=1)
     """Forget metric at which the target counts as forgotten, if `goal_nll` is met as well."""
     goal_nll: float = Field(5.0, ge=0, le=100)

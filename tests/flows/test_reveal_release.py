@@ -110,11 +110,14 @@ class TestAcceptedRun:
     def test_the_ledger_holds(self, accepted_run):
         verify_ledger(accepted_run[0])
 
-    def test_forget_text_is_not_logged(self, accepted_run):
+    def test_forget_text_is_neither_logged_nor_sent_to_prefect(self, accepted_run):
         run, done = accepted_run
+        prefect = b"".join(path.read_bytes() for path in (run.parent / ".prefect").rglob("*") if path.is_file())
+        assert b"lab-toxicity-s0" in prefect
         rows = [json.loads(line) for line in (run / "forget-set" / "forget-set.jsonl").read_text().splitlines()]
         assert rows
         assert not any(row["response"] in done.stdout + done.stderr for row in rows)
+        assert not any(row["response"].encode() in prefect for row in rows)
 
     def test_the_same_command_answers_from_the_store(self, accepted_run):
         run, _ = accepted_run
