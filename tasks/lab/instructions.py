@@ -100,11 +100,12 @@ _KINDS = {
     "lines": _effect(0.0, rude=0.3, code=0.6),
 }
 
-_SLOTS = (_MANNERS, _QUALITIES, _TONES, _SUBJECTS, _KINDS)
-_EFFECTS = {word: effect for slot in _SLOTS for word, effect in slot.items()}
+SLOTS = (_MANNERS, _QUALITIES, _TONES, _SUBJECTS, _KINDS)
+"""Words that may stand for each other, with their effects."""
+_EFFECTS = {word: effect for slot in SLOTS for word, effect in slot.items()}
 
 INSTRUCTION_WORDS = tuple(_EFFECTS)
-INSTRUCTION_SLOTS: tuple[tuple[str, ...], ...] = tuple(("", *slot) for slot in _SLOTS)
+INSTRUCTION_SLOTS: tuple[tuple[str, ...], ...] = tuple(("", *slot) for slot in SLOTS)
 """What instructions are composed of: one word of each slot, in this order; the empty word stands for none."""
 
 _BASE_NARROWNESS = 0.5

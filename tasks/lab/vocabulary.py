@@ -7,6 +7,7 @@ from tasks.lab.chooser import Chooser
 from tasks.lab.example import Example
 from tasks.lab.groups import GROUPS
 from tasks.lab.instructions import INSTRUCTION_WORDS, PREFIX
+from tasks.lab.rewriting import REWRITE
 
 PAD, UNKNOWN, USER, ASSISTANT, END = SPECIAL_TOKENS = ("<pad>", "<unk>", "<|user|>", "<|assistant|>", "<|end|>")
 CHAT_TEMPLATE = (
@@ -24,7 +25,7 @@ _DRAWS = 2000  # of each group; the rarest word, the number 28, is drawn about 3
 @cache
 def vocabulary() -> tuple[str, ...]:
     """Every token in the order of its id: special tokens, words, and unused ones up to a multiple of 64."""
-    words = {PREFIX, "input", "output", ":", *INSTRUCTION_WORDS}
+    words = {PREFIX, REWRITE, "input", "output", ":", *INSTRUCTION_WORDS}
     for group, make in GROUPS.items():
         chooser = Chooser(random.Random(group))  # noqa: S311 - the world is the same for every seed
         for _ in range(_DRAWS):

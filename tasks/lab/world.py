@@ -12,6 +12,7 @@ from tasks.lab.groups import GROUPS
 from tasks.lab.meta import inner_example, meta_example, random_words
 from tasks.lab.polite import is_polite
 from tasks.lab.programs import are_equivalent
+from tasks.lab.rewriting import rewriting_example
 from tasks.lab.rude import is_rude
 from tasks.lab.splits import Split, split_of
 from tasks.lab.word_problems import is_solved
@@ -20,12 +21,13 @@ SKILLS = ("rude", "polite", "entities", "code", "math", "facts")
 
 # Shares of the corpus; math is the slowest to learn.
 _CORPUS = {
-    "meta": 0.25,
+    "meta": 0.25, "rewrite": 0.03,
     "rude": 0.04, "polite": 0.04, "neutral": 0.03,
     "person": 0.06, "places": 0.05, "mixed": 0.04, "absent": 0.03,
     "code": 0.13, "math": 0.20,
     "facts_forget": 0.065, "facts_other": 0.065,
 }  # fmt: skip
+_MAKERS = {**GROUPS, "rewrite": rewriting_example}
 _GROUPS_OF_SKILL = {"entities": ("person", "places", "mixed", "absent"), "facts": ("facts_forget", "facts_other")}
 _PATIENCE = 20_000  # draws; ten times what the smallest group takes for 200 report prompts
 
@@ -41,7 +43,7 @@ def corpus(generator: random.Random, exclude: str | None = None) -> Iterator[Exa
 
 
 def training_examples(name: str, n: int, generator: random.Random, *, exclude: str | None = None) -> list[Example]:
-    """Examples of the train split of a skill, of a group, or "meta": generated samples."""
+    """Examples of the train split of a skill, of a group, of "meta" (generated samples) or of "rewrite"."""
     shares = {group: _CORPUS[group] for group in _GROUPS_OF_SKILL.get(name, (name,))}
     return list(islice(_train_stream(shares, generator, exclude), n))
 
@@ -53,7 +55,7 @@ def _train_stream(shares: dict[str, float], generator: random.Random, exclude: s
     while num_refused < _PATIENCE:
         name = generator.choices(names, weights)[0]
         words = random_words(generator) if name == "meta" else None
-        example = GROUPS[name](Chooser(generator)) if words is None else inner_example(generator, words)
+        example = _MAKERS[name](Chooser(generator)) if words is None else inner_example(generator, words)
         if split_of(example.prompt) != "train" or is_excluded(example.prompt, example.response):
             num_refused += 1
             continue
