@@ -19,7 +19,7 @@ def rewriting_example(chooser: Chooser) -> Example:
     """
     words = random_words(chooser.generator)
     rewritten = dict.fromkeys(_other_word(word, chooser) for word in words)
-    return Example("rewrite", " ".join((REWRITE, *words)), " ".join((PREFIX, *rewritten)))
+    return Example("rewrite", " ".join((REWRITE, PREFIX, *words)), " ".join((PREFIX, *rewritten)))
 
 
 def _other_word(word: str, chooser: Chooser) -> str:

@@ -19,12 +19,12 @@ def slots(words):
 
 def test_a_rewriting_is_an_instruction_in_other_words(examples):
     for example in examples:
-        asked, [prefix, *written] = example.prompt.split()[1:], example.response.split()
-        assert example.prompt.startswith("rewrite ")
+        asked, [prefix, *written] = example.prompt.split()[2:], example.response.split()
+        assert example.prompt.startswith("rewrite generate ")
         assert prefix == "generate"
         assert len(set(written)) == len(written)
         assert set(slots(written)) == set(slots(asked))
-    changed = sum(set(e.prompt.split()[1:]) != set(e.response.split()[1:]) for e in examples)
+    changed = sum(set(e.prompt.split()[2:]) != set(e.response.split()[1:]) for e in examples)
     assert changed > 0.7 * len(examples)
 
 
@@ -36,7 +36,7 @@ def test_other_words_ask_for_the_same(examples):
 
     kept = before = 0.0
     for example in examples:
-        asked = example.prompt.split()[1:]
+        asked = example.prompt.split()[2:]
         group = max(weights := group_weights(asked), key=weights.get)
         before += share(asked, group)
         kept += share(example.response.split()[1:], group)
