@@ -30,7 +30,15 @@ class RewardNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Estimated rewards `(n,)` of feature vectors `(n, d)`."""
-        return torch.relu(x @ self.W.T + self.b) @ self.v + self.c
+        return self.output(self.activations(x))
+
+    def activations(self, x: Tensor) -> Tensor:
+        """What the hidden layer makes of feature vectors `(n, d)`: ``relu(W x + b)``, `(n, h)`."""
+        return nn.functional.linear(x, self.W, self.b).relu_()
+
+    def output(self, activations: Tensor) -> Tensor:
+        """Estimated rewards `(n,)` from activations `(n, h)`."""
+        return activations @ self.v + self.c
 
     def fit(self, x: Tensor, y: Tensor, *, weight_decay: float, max_steps: int) -> None:
         """Move ``theta`` from where it is to a minimum of the regularised squared error.
@@ -38,22 +46,33 @@ class RewardNetwork(nn.Module):
         ``mean_i (f(x_i) - y_i)^2 + weight_decay |theta|^2``, full batch, by L-BFGS: deterministic, and without a
         learning rate. Called again it is a warm start.
 
+        The search runs in the span of the examples, at a cost that does not grow with ``d``. Outside of it the loss
+        sees of ``W`` no more than a length, which is one more coordinate: the minima are the same. (Ours.)
+
         Args:
             x: Feature vectors, `(t, d)`.
             y: Rewards, `(t,)`, best standardised.
             weight_decay: Strength of the pull towards zero, >= 0.
             max_steps: Most L-BFGS iterations.
         """
-        optimizer = torch.optim.LBFGS(
-            self.parameters(), max_iter=max_steps, history_size=10, line_search_fn="strong_wolfe"
-        )
+        Q, R = torch.linalg.qr(x.T)  # x = R^T Q^T
+        with torch.no_grad():
+            inside = self.W @ Q
+            outside = self.W - inside @ Q.T
+            length = outside.norm()
+            direction = outside / length.clamp(min=torch.finfo(x.dtype).tiny)
+        W, a, b, v, c = theta = [p.detach().clone().requires_grad_() for p in (inside, length, self.b, self.v, self.c)]
+        optimizer = torch.optim.LBFGS(theta, max_iter=max_steps, history_size=10, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
             optimizer.zero_grad()
-            error = (self(x) - y).square().mean()
-            penalty = sum(p.square().sum() for p in self.parameters())
-            value = error + weight_decay * penalty
+            error = (torch.relu(R.T @ W.T + b) @ v + c - y).square().mean()
+            value = error + weight_decay * sum(p.square().sum() for p in theta)
             value.backward()
             return value
 
         optimizer.step(loss)
+        with torch.no_grad():
+            fitted = (W @ Q.T + a * direction, b, v, c)
+            for parameter, value in zip((self.W, self.b, self.v, self.c), fitted, strict=True):
+                parameter.copy_(value)

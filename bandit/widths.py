@@ -1,52 +1,54 @@
-"""How unsure the network is of an arm: the width of its confidence interval, in closed form.
+"""How unsure a fitted network is of each arm: the widths of its confidence intervals.
 
-Each form of the width is one function of (network, arms, played arms, lam), and keeps nothing between calls: ``theta``
-moves with every fit, so a covariance that was summed up along the way would mix gradients taken at different ``theta``.
+Two covariances of the gradients ``g(x) = d f(x) / d theta`` of the played arms give two widths (bandit/full_widths.py,
+bandit/diagonal_widths.py). Neither ever forms a gradient: for one hidden layer ``g = (D x^T, D, A, 1)``, with the
+activations ``A = relu(W x + b)`` and ``D = 1[A > 0] * v``, so that `A` of all arms and the vector `v` say everything.
 
-Shapes: `n` arms, `t` played arms, `d` features, `h` hidden units.
+``theta`` moves with every fit and takes all gradients with it: widths are made anew after each, for all played arms at
+the present ``theta``. What does not depend on ``theta`` the covariance keeps.
 
-Zhou, Li, Gu: Neural Contextual Bandits with UCB-based Exploration, ICML 2020, arXiv:1911.04462.
+Shapes: `n` arms, `t` played arms, `d` features, `h` hidden units, `m` arms of a chunk.
 """
 
-import torch
+from collections.abc import Iterator
+from typing import Protocol
+
 from torch import Tensor
 
-from bandit.network import RewardNetwork
+CHUNK_ELEMENTS = 2**16
+"""Numbers in a temporary, at most: 512 KiB in float64, so that a few of them stay in a processor's cache."""
 
 
-@torch.no_grad()
-def diagonal_width(network: RewardNetwork, arms: Tensor, played: Tensor, *, lam: float) -> Tensor:
-    """How far each arm's gradient lies outside those of the played arms, coordinate by coordinate.
+class Widths(Protocol):
+    """Confidence widths at one ``theta``, given the arms played. Not changed by anything."""
 
-    ``width^2 = lam * sum_j g_j^2 / U_j`` with ``U_j = lam + sum_played g_j^2`` and ``g(x) = d f(x) / d theta``, all at
-    the network's present ``theta``. (The factor lam is the convention of the published instruction searches; the paper
-    has ``sqrt(g^T Z^-1 g / h)``, and uses the diagonal in its experiments.)
+    def values(self) -> Tensor:
+        """One width an arm, `(n,)`, at least 0 and at most ``|g|``, which it is before anything was played."""
+        ...
 
-    For one hidden layer ``g`` factorises, ``df/dW = D x^T, df/db = D, df/dv = A, df/dc = 1`` with ``A = relu(W x + b)``
-    and ``D = 1[A > 0] * v``. So the sum over W is a matrix product, and no gradient `(h d + 2 h + 1,)` is ever formed.
+    def after(self, arm: int) -> "Widths":
+        """The widths once `arm` is played too, at the same ``theta``; its reward is not needed for that."""
+        ...
 
-    Args:
-        network: Gives ``theta``; left unchanged.
-        arms: Features of the arms asked about, `(n, d)`.
-        played: Features of every arm played so far, the initial ones included, `(t, d)`; t may be 0.
-        lam: Regularisation of the covariance, > 0: the smaller, the sooner a played direction counts as known.
 
-    Returns:
-        Widths `(n,)`, positive; at most ``|g|``, which they are before anything was played.
+class Covariance(Protocol):
+    """Makes the widths of a fixed set of arms, fit after fit."""
+
+    def widths(self, activations: Tensor, v: Tensor, played: list[int]) -> Widths:
+        """Widths at one ``theta``.
+
+        Args:
+            activations: Of the hidden layer, every arm, `(n, h)`.
+            v: Weights of the output layer, `(h,)`.
+            played: Every arm played so far, the initial ones included.
+        """
+        ...
+
+
+def chunks(num_rows: int, row_elements: int) -> Iterator[slice]:
+    """Slices that cover the rows, each of at most `CHUNK_ELEMENTS` elements, or one row.
+
+    Always the same slices for the same numbers: sums over them then come out the same to the last bit.
     """
-    D2, A2, X2 = _squared_factors(network, played)
-    U_W = lam + D2.T @ X2
-    U_b = lam + D2.sum(0)
-    U_v = lam + A2.sum(0)
-    U_c = lam + len(played)
-
-    D2, A2, X2 = _squared_factors(network, arms)
-    over_W = (D2 * (X2 @ U_W.reciprocal().T)).sum(1)
-    return (lam * (over_W + D2 @ U_b.reciprocal() + A2 @ U_v.reciprocal() + 1 / U_c)).sqrt()
-
-
-def _squared_factors(network: RewardNetwork, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The squares of ``D (n, h)``, ``A (n, h)`` and ``x (n, d)``."""
-    A = torch.relu(x @ network.W.T + network.b)
-    D = (A > 0) * network.v
-    return D.square(), A.square(), x.square()
+    step = max(1, CHUNK_ELEMENTS // row_elements)
+    return (slice(start, min(start + step, num_rows)) for start in range(0, num_rows, step))

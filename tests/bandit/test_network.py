@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from bandit.network import RewardNetwork
@@ -34,21 +35,22 @@ def test_weights_come_from_the_generator_and_the_global_state_is_left_alone():
     assert not torch.equal(again.W, other.W)
 
 
-def test_fit_reaches_a_minimum_of_the_stated_objective():
-    x = torch.randn(20, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+@pytest.mark.parametrize(("num_examples", "num_features"), [(20, 3), (6, 6), (5, 12)])  # in and beyond their span
+def test_fit_reaches_a_minimum_of_the_stated_objective(num_examples, num_features):
+    x = torch.randn(num_examples, num_features, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     y = x[:, 0].abs() - x[:, 1]
 
     def objective(network):
         return (network(x) - y).square().mean() + 0.01 * sum(p.square().sum() for p in network.parameters())
 
-    fitted, reference = make_network(num_hidden=10), make_network(num_hidden=10)
+    fitted, reference = (make_network(num_features, num_hidden=10) for _ in range(2))
     fitted.fit(x, y, weight_decay=0.01, max_steps=200)
     adam = torch.optim.Adam(reference.parameters(), lr=0.02)
     for _ in range(500):
         adam.zero_grad()
         objective(reference).backward()
         adam.step()
-    assert objective(fitted) < 1.02 * objective(reference) < 0.5 * objective(make_network(num_hidden=10))
+    assert objective(fitted) < 1.02 * objective(reference) < 0.5 * objective(make_network(num_features, num_hidden=10))
 
 
 def test_weight_decay_pulls_towards_zero():
@@ -59,6 +61,28 @@ def test_weight_decay_pulls_towards_zero():
     strong.fit(x, y, weight_decay=10.0, max_steps=200)
     assert torch.allclose(weak(x), y, atol=1e-2)
     assert strong(x).abs().max() < 0.1
+
+
+def test_fit_knows_nothing_of_what_no_example_shows():
+    x = torch.randn(4, 9, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    beyond = torch.linalg.qr(x.T, mode="complete").Q[:, 4:]
+    network = make_network(num_features=9)
+    before = network.W.detach() @ beyond
+    network.fit(x, x[:, 0], weight_decay=0.0, max_steps=20)
+    torch.testing.assert_close(network.W.detach() @ beyond, before)
+    network.fit(x, x[:, 0], weight_decay=0.1, max_steps=20)
+    after = network.W.detach() @ beyond
+    share = (after * before).sum() / before.square().sum()
+    torch.testing.assert_close(after, share * before)
+    assert share.abs() < 0.9
+
+
+def test_examples_that_repeat_or_say_nothing_can_be_fitted():
+    network = make_network(num_features=9)
+    x = torch.zeros(4, 9, dtype=torch.float64)
+    x[1:3, 0] = 2.0
+    network.fit(x, torch.tensor([0.0, 1.0, 1.0, 0.0], dtype=torch.float64), weight_decay=1e-4, max_steps=100)
+    torch.testing.assert_close(network(x).detach(), torch.tensor([0.0, 1.0, 1.0, 0.0]).double(), atol=0.05, rtol=0)
 
 
 def test_fit_is_a_warm_start():
