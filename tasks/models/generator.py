@@ -1,7 +1,6 @@
 """Text from prompts: the interface of every backend, and the backend that runs anywhere."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -9,6 +8,7 @@ from torch import Tensor
 
 from tasks.models.batching import batches_by_length
 from tasks.models.decoding import decode
+from tasks.models.inputs import Input, completion, read_inputs
 from tasks.models.language_model import LanguageModel
 from tasks.models.sampling import Completion, Sampling
 from tasks.store.seeds import derive_seed
@@ -35,7 +35,7 @@ class Generator(Protocol):
             n: Samples of each prompt.
             sampling: Length, temperature, nucleus.
             seed: What sample k of a prompt draws depends on (seed, text of the prompt, k): not on what else is asked,
-                nor in which order. A prompt given twice so gives the same samples twice. For embeddings, the index
+                nor in which order. A prompt given twice so gives the same samples twice. For embeddings, their content
                 stands for the text.
             response_prefixes: How the response to each prompt begins; completions go on from there.
 
@@ -49,16 +49,6 @@ class Generator(Protocol):
 
     def close(self) -> None:
         """Give back what the backend holds."""
-
-
-@dataclass(frozen=True)
-class _Input:
-    name: str | int
-    """Names its random streams."""
-    content: list[int] | Tensor
-    """Token ids, or embeddings."""
-    context: list[int]
-    """Tokens that the text of a completion reads on from; none where it is a message of its own."""
 
 
 class TransformersGenerator:
@@ -82,15 +72,9 @@ class TransformersGenerator:
         response_prefixes: Sequence[str] | None = None,
     ) -> list[list[Completion]]:
         """See `Generator.generate`."""
-        assert (prompts is None) != (prompt_embeddings is None), "prompts or prompt_embeddings"
-        if prompts is not None:
-            prefixes = [""] * len(prompts) if response_prefixes is None else response_prefixes
-            inputs = [self._text_input(*pair) for pair in zip(prompts, prefixes, strict=True)]
-        else:
-            assert response_prefixes is None, "embeddings are the whole input"
-            inputs = [_Input(i, item, context=[]) for i, item in enumerate(prompt_embeddings)]
-        self._lm.require_context(max((len(i.content) for i in inputs), default=0) + sampling.max_new_tokens)
-
+        inputs = read_inputs(
+            self._lm, prompts, prompt_embeddings, response_prefixes, max_new_tokens=sampling.max_new_tokens
+        )
         completions: dict[tuple[int, int], Completion] = {}
         rows = [(index, sample) for index in range(len(inputs)) for sample in range(n)]
         for batch in batches_by_length([len(inputs[index].content) for index, _ in rows], self._batch_size):
@@ -100,12 +84,8 @@ class TransformersGenerator:
     def close(self) -> None:
         """Nothing: the model belongs to the caller."""
 
-    def _text_input(self, prompt: str, response_prefix: str) -> _Input:
-        ids = self._lm.encode_prompt(prompt, response_prefix)
-        return _Input(prompt, ids, context=ids if response_prefix or not self._lm.is_chat else [])
-
     def _complete(
-        self, inputs: Sequence[_Input], rows: Sequence[tuple[int, int]], sampling: Sampling, seed: int
+        self, inputs: Sequence[Input], rows: Sequence[tuple[int, int]], sampling: Sampling, seed: int
     ) -> dict[tuple[int, int], Completion]:
         """One batch of rows (index of the input, sample); an input is read once, however many of its rows are here."""
         place = {index: i for i, index in enumerate(dict.fromkeys(index for index, _ in rows))}
@@ -116,9 +96,9 @@ class TransformersGenerator:
             self._uniforms([(inputs[index].name, sample) for index, sample in rows], sampling, seed),
             sampling,
         )
-        return {row: self._completion(ids, inputs[row[0]].context) for row, ids in zip(rows, written, strict=True)}
+        return {row: completion(self._lm, ids, inputs[row[0]].context) for row, ids in zip(rows, written, strict=True)}
 
-    def _uniforms(self, streams: Sequence[tuple[str | int, int]], sampling: Sampling, seed: int) -> Tensor | None:
+    def _uniforms(self, streams: Sequence[tuple[str, int]], sampling: Sampling, seed: int) -> Tensor | None:
         """Uniform numbers in (0, 1], a stream to each row; always made on the CPU, so alike for every device."""
         if sampling.temperature == 0:
             return None
@@ -128,8 +108,3 @@ class TransformersGenerator:
             for name, sample in streams
         ]
         return (1 - torch.stack(drawn)).to(self._lm.device)
-
-    def _completion(self, ids: list[int], context: list[int]) -> Completion:
-        finished = ids[-1] in self._lm.end_token_ids
-        ids = ids[:-1] if finished else ids
-        return Completion(self._lm.decode(ids, after=context), len(ids), finished)

@@ -73,6 +73,17 @@ def model_digest(path: str | Path) -> str:
     return json_digest({file.name: _digest(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()})
 
 
+def weight_shapes(folder: Path) -> dict[str, list[int]]:
+    """The shape of each weight in a model folder, by name; the weights themselves are not read."""
+    from safetensors import safe_open
+
+    shapes = {}
+    for file in _matching(folder, _WEIGHTS):
+        with safe_open(file, framework="np") as weights:
+            shapes |= {name: weights.get_slice(name).get_shape() for name in weights.keys()}  # noqa: SIM118
+    return shapes
+
+
 @cache
 def _digest(file: Path, size: int, modified_ns: int) -> str:
     """Once a process for the same file: a run opens its plan several times, and large weights take minutes to read."""

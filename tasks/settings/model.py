@@ -22,6 +22,15 @@ class ModelSettings(Settings):
     """CPU threads of torch. Results are byte-identical only at the same number of threads."""
     batch_size: int = Field(128, ge=1)
     """Sequences generated or measured at once."""
+    backend: Literal["auto", "transformers", "vllm", "openai"] = "auto"
+    """What generates in the reveal: `transformers`, our own loop; `vllm`, an engine in a process of its own (an extra);
+    `openai`, a server that serves the same model; `auto`, vLLM where it is installed and the model large enough."""
+    vllm_memory: float = Field(0.5, gt=0, lt=1)
+    """Share of the accelerator's memory for vLLM; the model that gives the features stays loaded beside it."""
+    api_url: str = ""
+    """`openai`: address of the server, up to and with `/v1`; the API key is the environment's OPENAI_API_KEY."""
+    api_model: str = ""
+    """`openai`: name under which the server serves the model; empty where it serves one only."""
 
 
 class LabSettings(Settings):

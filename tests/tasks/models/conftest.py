@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from tasks.models.language_model import LanguageModel, load_language_model
+from tasks.models.vllm_engine import VllmEngine
 from tests.tiny_model import make_tiny_model
 
 
@@ -25,6 +26,22 @@ def chat_lm(chat_folder) -> LanguageModel:
 @pytest.fixture(scope="session")
 def base_lm(base_folder) -> LanguageModel:
     return load_language_model(base_folder)
+
+
+@pytest.fixture(scope="session")
+def vllm_engine_of():
+    """The engine of a folder; each is started once."""
+    engines: dict[tuple[str, str], VllmEngine] = {}
+
+    def engine_of(folder: str | Path, dtype: str = "float32") -> VllmEngine:
+        key = (str(folder), dtype)
+        if key not in engines:
+            engines[key] = VllmEngine(folder, dtype=dtype)
+        return engines[key]
+
+    yield engine_of
+    for engine in engines.values():
+        engine.close()
 
 
 @pytest.fixture(scope="session")

@@ -24,3 +24,23 @@ def test_features_can_be_learned_from(base_lm):
 
 def test_no_prompts_no_features(chat_lm):
     assert Featurizer(chat_lm).features([]).shape == (0, 64)
+
+
+def test_a_prompt_is_read_once(chat_lm, monkeypatch):
+    featurizer = Featurizer(chat_lm)
+    first = featurizer.features(PROMPTS)
+    monkeypatch.setattr("tasks.models.featurizer.hidden_states", None)
+    again = featurizer.features([PROMPTS[2], PROMPTS[0], PROMPTS[2]])
+    assert torch.equal(again, first[[2, 0, 2]])
+
+
+def test_the_features_of_embeddings_are_those_of_their_tokens(chat_lm):
+    inputs = [chat_lm.embed(chat_lm.encode_prompt(prompt)) for prompt in PROMPTS]
+    featurizer = Featurizer(chat_lm, batch_size=3)
+    features = featurizer.features_of_embeddings(inputs)
+    torch.testing.assert_close(features, Featurizer(chat_lm).features(PROMPTS), atol=1e-5, rtol=1e-5)
+    inputs[0] = inputs[0] * 1.1
+    changed = featurizer.features_of_embeddings(inputs)
+    assert torch.equal(changed[1:], features[1:])
+    assert not torch.allclose(changed[0], features[0], atol=1e-2)
+    assert featurizer.features_of_embeddings([]).shape == (0, 64)

@@ -9,6 +9,7 @@ from tokenizers.models import BPE, WordLevel
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import logging
 
+from tasks.models.codec import Codec
 from tasks.models.language_model import LanguageModel, load_language_model, save_language_model
 from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
@@ -106,14 +107,14 @@ def test_the_end_token_is_the_one_the_template_writes(chat_lm):
     template = chat_lm.tokenizer.chat_template.replace("<|end|>", "stone")
     lm = with_template(chat_lm, template)
     stone = lm.tokenizer.convert_tokens_to_ids("stone")
-    lm.model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=[END, stone]))
+    lm.generation_config = SimpleNamespace(eos_token_id=[END, stone])
     assert lm.end_token_ids == [END, stone]
     assert lm.encode_pair(Pair("hello", "you"))[0][-1] == stone
 
 
 def test_a_tokenizer_alone_can_say_what_ends_a_text(chat_lm):
-    model = SimpleNamespace(generation_config=SimpleNamespace(eos_token_id=None))
-    assert LanguageModel(model, chat_lm.tokenizer).end_token_ids == [END]
+    codec = Codec(chat_lm.tokenizer, chat_lm.config, SimpleNamespace(eos_token_id=None))
+    assert codec.end_token_ids == [END]
 
 
 def test_text_that_is_continued_keeps_its_first_space(base_lm):

@@ -1,8 +1,9 @@
 import shutil
 
 import pytest
+from safetensors.torch import load_file, save_file
 
-from tasks.models.model_folder import find_model_folder, model_digest
+from tasks.models.model_folder import find_model_folder, model_digest, weight_shapes
 from tasks.settings.errors import UserError
 
 
@@ -100,3 +101,13 @@ def test_the_digest_does_not_see_what_lies_beside(folder, name):
     before = model_digest(folder)
     (folder / name).write_text("{}")
     assert model_digest(folder) == before
+
+
+def test_shapes_of_all_shards_are_known_without_reading_them(folder):
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(weights)
+    save_file({n: weights[n].bfloat16() for n in names[:5]}, folder / "model-00001-of-00002.safetensors")
+    save_file({n: weights[n] for n in names[5:]}, folder / "model-00002-of-00002.safetensors")
+    assert weight_shapes(folder) == {name: list(weight.shape) for name, weight in weights.items()}
+    assert len(names) > 5
