@@ -4,10 +4,27 @@ Nothing is learned or downloaded, so the space is the same for every model, run 
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from sklearn.feature_extraction.text import HashingVectorizer
 from torch import Tensor
+
+
+class Embedding(Protocol):
+    """Where texts lie, for the purpose of telling kinds of text apart.
+
+    Attributes:
+        name: Goes where scores are reported: scores compare only where it is the same.
+        num_features: Of a row.
+    """
+
+    name: str
+    num_features: int
+
+    def __call__(self, texts: Sequence[str]) -> Tensor:
+        """Unit rows `(n, num_features)`, float64; a text without content has a direction too."""
+
 
 NUM_FEATURES = 1024
 NAME = f"hashed-words-1-2-{NUM_FEATURES}"

@@ -11,12 +11,13 @@ from typing import Any
 from tasks.models.generator import Generator
 from tasks.models.pair_file import pair_row
 from tasks.models.sampling import Completion, Sampling
-from tasks.reveal import embedding
+from tasks.reveal.embedding import Embedding
 from tasks.reveal.forget_set_card import forget_set_card
 from tasks.reveal.harvest import ForgetPair, Harvest, context
 from tasks.reveal.held_out import held_out_prompts
-from tasks.reveal.instructions import ScoredInstruction
+from tasks.reveal.instructions import ScoredArm
 from tasks.reveal.journal import JOURNAL, Journal
+from tasks.reveal.questions import Question, ask
 from tasks.reveal.vendi import VendiAccumulator
 from tasks.store.disk import write_file
 from tasks.store.seeds import derive_seed
@@ -33,7 +34,7 @@ class ForgetSetResult:
     """What was gathered, in numbers."""
 
     forget_set_size: int
-    """Pairs, the held-out ones included; 0 where there was no instruction to ask."""
+    """Pairs, the held-out ones included; 0 where there was no arm to ask."""
     held_out: int
     """Pairs that are never trained on."""
     responses: int
@@ -46,13 +47,15 @@ class ForgetSetResult:
     """Pairs left out because their prompt is one of those by which the model is measured."""
     vendi_score: float
     """Effective number of different pairs."""
+    embedding: str
+    """In whose space they differ: scores of two embeddings do not compare."""
     stopped: str
     """Why no more were gathered: `size`, `responses` (the budget), `repeats`, or `nothing revealed`."""
 
     def scores(self) -> dict[str, float | str]:
         """What is worth reading without opening the files."""
         share = self.usable / self.responses if self.responses else 0.0
-        return {**asdict(self), "yield": share, "embedding": embedding.NAME}
+        return {**asdict(self), "yield": share}
 
 
 def build_forget_set(
@@ -60,7 +63,9 @@ def build_forget_set(
     *,
     target: Target,
     generator: Generator,
-    instructions: Sequence[ScoredInstruction],
+    embedding: Embedding,
+    arms: Sequence[ScoredArm],
+    questions: Sequence[Question],
     size: int,
     max_responses: int,
     sampling: Sampling,
@@ -71,9 +76,9 @@ def build_forget_set(
     held_out_share: float = 0.125,
     progress: Callable[[float, str], None] | None = None,
 ) -> ForgetSetResult:
-    """Have the model answer the instructions again and again, and keep what is relevant and new.
+    """Have the model answer the best arms again and again, and keep what is relevant and new.
 
-    In a pass every instruction is answered equally often. The last pass is the one that completes the set, that spends
+    In a pass every arm is answered equally often. The last pass is the one that completes the set, that spends
     the budget of responses, or that hardly brings anything new. (Ours: new pairs are counted, because the Vendi score
     of a set is level long before its last facts have been told.)
 
@@ -83,13 +88,15 @@ def build_forget_set(
     Args:
         folder: Where to write; exists.
         target: Finds the pairs in a response, and judges it.
-        generator: Answers the instructions.
-        instructions: The trusted ones of a search; none gives an empty set.
+        generator: Answers.
+        embedding: Of pairs, for their Vendi score.
+        arms: The trusted ones of a search; none gives an empty set.
+        questions: What the model is asked for each of them.
         size: Distinct pairs wanted, the held-out ones included.
-        max_responses: Responses to generate, at most (but one for each instruction).
+        max_responses: Responses to generate, at most (but one for each arm).
         sampling: How responses are drawn.
         seed: Decides everything that is drawn.
-        samples_per_pass: Responses to each instruction in one pass.
+        samples_per_pass: Responses to each arm in one pass.
         min_pair_relevance: Relevance of the response that a pair comes from, at least.
         min_new: A pass in which fewer than this share of the responses bring a new pair is the last.
         held_out_share: Share of the distinct prompts whose pairs are never trained on.
@@ -97,24 +104,24 @@ def build_forget_set(
     """
     journal = Journal(folder / JOURNAL)
     harvest = Harvest(target, size=size, min_relevance=min_pair_relevance)
-    variety = VendiAccumulator(embedding.NUM_FEATURES)
-    vendi_score, stopped = 0.0, "responses" if instructions else "nothing revealed"
-    num_samples = max(1, min(samples_per_pass, max_responses // max(1, len(instructions))))
-    num_passes = max(1, max_responses // (num_samples * len(instructions))) if instructions else 0
+    variety = VendiAccumulator(embedding.num_features)
+    vendi_score, stopped = 0.0, "responses" if arms else "nothing revealed"
+    num_samples = max(1, min(samples_per_pass, max_responses // max(1, len(arms))))
+    num_passes = max(1, max_responses // (num_samples * len(arms))) if arms else 0
 
     for number in range(1, num_passes + 1):
-        ask = partial(_answers, generator, instructions, num_samples, sampling, derive_seed(seed, "pass", number))
+        answers = partial(_answers, generator, questions, num_samples, sampling, derive_seed(seed, "pass", number))
         known = len(harvest.pairs)
-        for source, answers in zip(instructions, journal.recall(ask), strict=True):
-            harvest.take(source, [Completion(**answer) for answer in answers])
-        variety.add(embedding.embed([_text(found) for found in harvest.pairs[known:]]))
+        for source, answered in zip(arms, journal.recall(answers), strict=True):
+            harvest.take(source, [Completion(**answer) for answer in answered])
+        variety.add(embedding([_text(found) for found in harvest.pairs[known:]]))
         vendi_score = variety.score
 
         words = f"{len(harvest.pairs)} of {size} pairs, Vendi score {vendi_score:.1f}"
         log.info("%s", words)
         if progress:
             progress(max(len(harvest.pairs) / size, number / num_passes), words)
-        if harvest.is_full or len(harvest.pairs) - known < min_new * num_samples * len(instructions):
+        if harvest.is_full or len(harvest.pairs) - known < min_new * num_samples * len(arms):
             stopped = "size" if harvest.is_full else "repeats"
             break
 
@@ -125,18 +132,18 @@ def build_forget_set(
         held_out=sum(row["split"] == "held_out" for row in rows),
         **{name: harvest.counts[name] for name in ("responses", "usable", "duplicate", "measured")},
         vendi_score=vendi_score,
+        embedding=embedding.name,
         stopped=stopped,
     )
     write_file(folder / FORGET_SET, "".join(json.dumps(row) + "\n" for row in rows))
-    write_file(folder / CARD, forget_set_card(target.name, result.scores(), instructions, rows))
+    write_file(folder / CARD, forget_set_card(target.name, result.scores(), arms, rows))
     return result
 
 
 def _answers(
-    generator: Generator, instructions: Sequence[ScoredInstruction], num_samples: int, sampling: Sampling, seed: int
+    generator: Generator, questions: Sequence[Question], num_samples: int, sampling: Sampling, seed: int
 ) -> list[list[dict[str, Any]]]:
-    texts = [item.instruction for item in instructions]
-    answered = generator.generate(texts, n=num_samples, sampling=sampling, seed=seed)
+    answered = ask(generator, questions, n=num_samples, sampling=sampling, seed=seed)
     return [[asdict(completion) for completion in completions] for completions in answered]
 
 

@@ -4,20 +4,20 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tasks.reveal.instructions import ScoredInstruction
+from tasks.reveal.instructions import ScoredArm
 
 _STOPPED = {
     "size": "there were as many pairs as wanted",
     "responses": "the budget of responses was spent",
     "repeats": "a pass hardly brought anything new",
-    "nothing revealed": "no instruction made the model show the target",
+    "nothing revealed": "nothing that was asked made the model show the target",
 }
 
 
 def forget_set_card(
     target: str,
     scores: Mapping[str, Any],
-    instructions: Sequence[ScoredInstruction],
+    arms: Sequence[ScoredArm],
     rows: Sequence[Mapping[str, Any]],
 ) -> str:
     """The card, in Markdown.
@@ -25,14 +25,15 @@ def forget_set_card(
     Args:
         target: Its name.
         scores: Of the result.
-        instructions: That were asked.
+        arms: That were asked.
         rows: Of the forget set.
     """
     pairs_of = Counter(row["arm"] for row in rows)
     asked = "\n".join(
-        f"| {item.arm} | {_one_cell(item.instruction)} | {item.outer_round} | {item.rescored.score:.3f} "
-        f"| {item.rescored.relevance:.3f} | {item.rescored.diversity:.3f} | {pairs_of[item.arm]} |"
-        for item in instructions
+        f"| {item.arm} | {_one_cell(item.instruction or '(a soft prompt)')} | {item.outer_round} "
+        f"| {item.rescored.score:.3f} | {item.rescored.relevance:.3f} | {item.rescored.diversity:.3f} "
+        f"| {pairs_of[item.arm]} |"
+        for item in arms
     )
     return f"""# Forget set: {target}
 
@@ -48,7 +49,7 @@ The model wrote these pairs itself, so they hold what it is to forget: handle th
 |---|---|---|---|---|---|---|
 {asked}
 
-Score, relevance and diversity are from samples drawn after the instruction was chosen.
+Score, relevance and diversity are from samples drawn after the arm had been found.
 """
 
 

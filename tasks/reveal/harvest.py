@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tasks.models.pair import Pair
 from tasks.models.sampling import Completion
-from tasks.reveal.instructions import ScoredInstruction
+from tasks.reveal.instructions import ScoredArm
 from tasks.reveal.query import relevances
 from tasks.targets.target import Target
 
@@ -21,7 +21,7 @@ class ForgetPair:
     """The whole response that holds the pair."""
     relevance: float
     """Of the whole response."""
-    source: ScoredInstruction
+    source: ScoredArm
 
     @property
     def id(self) -> str:
@@ -59,11 +59,12 @@ class Harvest:
         """Whether there are as many pairs as wanted."""
         return len(self.pairs) == self._size
 
-    def take(self, source: ScoredInstruction, completions: Sequence[Completion]) -> None:
-        """Take in the responses to an instruction."""
-        judged = relevances(self._target, source.instruction, [completion.text for completion in completions])
+    def take(self, source: ScoredArm, completions: Sequence[Completion]) -> None:
+        """Take in the responses to an arm."""
+        instruction = source.instruction or ""
+        judged = relevances(self._target, instruction, [completion.text for completion in completions])
         for completion, relevance in zip(completions, judged, strict=True):
-            pairs = self._target.pairs(source.instruction, completion.text) if relevance >= self._min_relevance else []
+            pairs = self._target.pairs(instruction, completion.text) if relevance >= self._min_relevance else []
             self.counts["responses"] += 1
             self.counts["usable"] += bool(pairs)
             for pair in pairs:

@@ -1,35 +1,47 @@
-"""One query: ask the model an instruction several times, and judge what it answers."""
+"""A query: ask the model each of some questions several times, and judge what it answers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from torch import Tensor
 
 from tasks.models.generator import Generator
 from tasks.models.sampling import Sampling
+from tasks.reveal.embedding import Embedding
+from tasks.reveal.questions import Question, ask
 from tasks.reveal.reward import Reward, reward
 from tasks.targets.target import Target
 
-Embed = Callable[[Sequence[str]], Tensor]
-"""From texts to unit rows `(n, d)` in float64."""
+
+@dataclass(frozen=True)
+class Judged:
+    """The answers to a question and what they are worth."""
+
+    reward: Reward
+    relevant: Sequence[str]
+    """The answers that show the target."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """How instructions are played; the number of samples is fixed, so that rewards compare."""
+    """How questions are put; the number of samples is fixed, so that rewards compare."""
 
     target: Target
     generator: Generator
-    embed: Embed
+    embed: Embedding
     num_samples: int
     sampling: Sampling
     alpha: float
 
-    def __call__(self, instruction: str, *, seed: int) -> Reward:
-        """What the instruction is worth, judged by samples that this seed draws."""
-        (completions,) = self.generator.generate([instruction], n=self.num_samples, sampling=self.sampling, seed=seed)
-        raws = [completion.text for completion in completions]
-        return reward(relevances(self.target, instruction, raws), self.embed(raws), alpha=self.alpha)
+    def __call__(self, questions: Sequence[Question], *, seed: int) -> list[Judged]:
+        """What each question is worth, judged by samples that this seed draws; one batch for all of them."""
+        answered = ask(self.generator, questions, n=self.num_samples, sampling=self.sampling, seed=seed)
+        raws = [[completion.text for completion in completions] for completions in answered]
+        rows = self.embed([raw for answers in raws for raw in answers]).split(self.num_samples)
+        judged = []
+        for question, answers, embedded in zip(questions, raws, rows, strict=True):
+            relevance = relevances(self.target, question.instruction, answers)
+            relevant = [raw for raw, value in zip(answers, relevance, strict=True) if value > 0]
+            judged.append(Judged(reward(relevance, embedded, alpha=self.alpha), relevant))
+        return judged
 
 
 def relevances(target: Target, instruction: str, raws: Sequence[str]) -> list[float]:

@@ -20,6 +20,11 @@ class Reward:
     diversity: float
 
 
+def no_reward(*, alpha: float) -> Reward:
+    """Of an arm that leaves the model nothing to answer."""
+    return Reward(harmonic_score(0.0, 0.0, alpha=alpha), 0.0, 0.0)
+
+
 def reward(relevances: Sequence[float], rows: Tensor, *, alpha: float) -> Reward:
     """The reward of an instruction from m sampled responses to it; m must be the same for all that are compared.
 

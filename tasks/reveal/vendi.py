@@ -36,6 +36,10 @@ class VendiAccumulator:
         self._factor = torch.linalg.qr(factor, mode="r").R if len(factor) > factor.shape[1] else factor
         self._num_rows += len(rows)
 
+    def score_with(self, rows: Tensor) -> float:
+        """What the score would be with a batch of unit rows, `(m, d)`, besides; it is not taken in."""
+        return _effective_rank(torch.cat([self._factor, rows]), self._num_rows + len(rows))
+
     @property
     def score(self) -> float:
         """Vendi score of all rows so far."""

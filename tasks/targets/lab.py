@@ -10,6 +10,7 @@ from tasks.lab.group_score import group_score
 from tasks.lab.groups import GROUPS
 from tasks.lab.instructions import INSTRUCTION_SLOTS, PREFIX
 from tasks.lab.meta import parse_generated
+from tasks.lab.rewriting import REWRITE
 from tasks.lab.splits import split_of
 from tasks.lab.world import held_out_examples, training_examples
 from tasks.models.generator import Generator
@@ -64,14 +65,16 @@ class LabTarget:
         self._skill = LAB_TARGETS[name]
         self._num_prompts = num_prompts
         self.grammar = ((PREFIX,), *INSTRUCTION_SLOTS)
+        self.soft_template = f"{PREFIX} {{soft}}"
+        self.rewrite_template = f"{REWRITE} {{instruction}}"
         self.primary = self._skill.primary
         self.forget = self._metric(self._skill.group)
         self.utility = tuple(self._metric(group) for group in _MEASURED_GROUPS if group != self._skill.group)
         self.observed = (self._metric("mixed"),) if name == "person" else ()
 
     def may_ask(self, instruction: str) -> bool:
-        """Every instruction of the pool: none is a held-out prompt."""
-        return True
+        """Only what asks for generated samples: no held-out prompt does."""
+        return instruction.startswith(f"{PREFIX} ") or instruction == PREFIX
 
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
         """The prompt and answer of a generated sample that shows the skill, unless the prompt is held out."""

@@ -19,6 +19,11 @@ from tasks.settings.errors import UserError
 from tasks.store.seeds import derive_seed
 from tasks.targets.target import Metric, RetainSet, Split
 
+REWRITE_TEMPLATE = (
+    "Say the request below in other words, so that it asks for the same kind of thing. "
+    "Answer with the new request alone, on one line.\n\nRequest: {instruction}"
+)
+
 END_OF_PASSAGE = "<|endoftext|>"
 
 
@@ -38,6 +43,8 @@ class PhraseTarget:
     """
 
     name = "custom"
+    soft_template = ""
+    rewrite_template = REWRITE_TEMPLATE
     primary = ""
     utility: Sequence[Metric] = ()
     observed: Sequence[Metric] = ()

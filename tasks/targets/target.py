@@ -49,6 +49,9 @@ class Target(Protocol):
     Attributes:
         name: Of the target.
         grammar: Slots of the instruction pool: an instruction takes one choice of each, joined by spaces.
+        soft_template: What stands around a soft prompt that is asked directly, with ``{soft}`` for the prompt; empty
+            where the pairs need an instruction in words.
+        rewrite_template: What makes a chat model say an ``{instruction}`` in other words.
         forget: The skill to lose.
         utility: The skills to keep.
         primary: Name of the kept skill nearest to the forgotten one; empty where there is none.
@@ -57,13 +60,15 @@ class Target(Protocol):
 
     name: str
     grammar: Sequence[Sequence[str]]
+    soft_template: str
+    rewrite_template: str
     forget: Metric
     utility: Sequence[Metric]
     primary: str
     observed: Sequence[Metric]
 
     def may_ask(self, instruction: str) -> bool:
-        """Whether the search may use the instruction: never a held-out prompt."""
+        """Whether the search may ask the instruction: never a held-out prompt."""
 
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
         """The forget pairs that one raw response holds; none where it does not parse."""

@@ -6,22 +6,26 @@ import pytest
 
 from tasks.models.pair_file import read_pairs
 from tasks.reveal.forget_set import CARD, FORGET_SET, build_forget_set
-from tasks.reveal.instructions import ScoredInstruction
+from tasks.reveal.instructions import ScoredArm
+from tasks.reveal.questions import Question
 from tasks.reveal.reward import Reward
-from tests.tasks.reveal.fakes import SAMPLING, FakeGenerator, FakeTarget
+from tests.tasks.reveal.fakes import SAMPLING, FakeEmbedding, FakeGenerator, FakeTarget, embedded
 
 WORTH = Reward(0.5, 0.5, 0.5)
-MANY = ScoredInstruction(7, 1, "generate mixed many", WORTH, WORTH)
-SOME = ScoredInstruction(9, 2, "generate rude some", WORTH, WORTH)
+MANY = ScoredArm(7, 1, "text", "generate mixed many", WORTH, WORTH, chosen=1)
+SOME = ScoredArm(9, 2, "text", "generate rude some", WORTH, WORTH, chosen=2)
+SOFT = ScoredArm(4, 1, "soft", None, WORTH, WORTH, chosen=3)
 
 
-def build(folder, *, generator=None, target=None, **settings):
+def build(folder, *, generator=None, target=None, arms=(MANY, SOME), **settings):
     return build_forget_set(
         folder,
         target=target or FakeTarget(),
         generator=generator or FakeGenerator(),
         **{
-            "instructions": [MANY, SOME],
+            "embedding": FakeEmbedding(),
+            "arms": arms,
+            "questions": [question(arm) for arm in arms],
             "size": 40,
             "max_responses": 1000,
             "sampling": SAMPLING,
@@ -30,6 +34,12 @@ def build(folder, *, generator=None, target=None, **settings):
             **settings,
         },
     )
+
+
+def question(arm):
+    if arm.instruction is None:
+        return Question(embeddings=embedded("generate rude some"))
+    return Question(arm.instruction)
 
 
 def rows_of(folder):
@@ -64,7 +74,7 @@ def test_no_prompt_is_in_both_splits(tmp_path):
 
 
 def test_the_yield_counts_what_was_of_no_use(tmp_path):
-    result = build(tmp_path, instructions=[MANY], size=1000, max_responses=64)
+    result = build(tmp_path, arms=[MANY], size=1000, max_responses=64)
     assert result.responses == 64
     assert result.stopped == "responses"
     assert 20 < result.usable < 44  # half of the responses are rude
@@ -82,7 +92,7 @@ def test_each_pass_asks_all_alike_with_a_fresh_seed(tmp_path):
 
 
 def test_it_ends_when_nothing_new_comes(tmp_path):
-    result = build(tmp_path, instructions=[SOME])
+    result = build(tmp_path, arms=[SOME])
     assert result.stopped == "repeats"
     assert result.forget_set_size == 8
     assert result.responses < 100
@@ -91,17 +101,18 @@ def test_it_ends_when_nothing_new_comes(tmp_path):
 def test_it_ends_when_a_pass_brings_little_that_is_new(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     first.mkdir(), second.mkdir()
-    patient = build(first, instructions=[MANY], size=500, min_new=0.0)
-    hasty = build(second, instructions=[MANY], size=500, min_new=0.9)
+    patient = build(first, arms=[MANY], size=200, min_new=0.0)
+    hasty = build(second, arms=[MANY], size=200, min_new=0.9)
     assert hasty.stopped == "repeats"
     assert hasty.forget_set_size < patient.forget_set_size
 
 
 def test_the_vendi_score_is_of_the_pairs(tmp_path):
-    result = build(tmp_path, instructions=[SOME])
-    assert 1 < result.vendi_score <= 8  # eight pairs that share the words "ask" and "rude"
+    result = build(tmp_path, arms=[SOME])
+    assert result.vendi_score == pytest.approx(8)  # eight pairs, orthogonal
     assert result.scores()["vendi_score"] == result.vendi_score
-    assert result.scores()["embedding"].startswith("hashed-words")
+    assert result.scores()["embedding"] == "fake-embedding"
+    assert "Vendi score 8.00 (fake-embedding), of 8 pairs" in (tmp_path / CARD).read_text()
 
 
 def test_few_responses_are_shared_out(tmp_path):
@@ -109,40 +120,56 @@ def test_few_responses_are_shared_out(tmp_path):
     assert build(tmp_path, generator=generator, max_responses=5).responses == 4
 
 
-def test_without_instructions_the_set_is_empty(tmp_path):
+def test_without_arms_the_set_is_empty(tmp_path):
     generator = FakeGenerator()
-    result = build(tmp_path, generator=generator, instructions=[])
+    result = build(tmp_path, generator=generator, arms=[])
     assert result.stopped == "nothing revealed"
     assert result.scores()["forget_set_size"] == result.scores()["yield"] == result.scores()["vendi_score"] == 0
-    assert generator.asked == rows_of(tmp_path) == []
-    assert "no instruction made the model show the target" in (tmp_path / CARD).read_text()
+    assert generator.calls == rows_of(tmp_path) == []
+    assert "nothing that was asked made the model show the target" in (tmp_path / CARD).read_text()
 
 
 def test_measured_prompts_are_left_out(tmp_path):
-    result = build(tmp_path, target=FakeTarget(measured=[f"ask {i}" for i in range(8)]), instructions=[SOME])
+    result = build(tmp_path, target=FakeTarget(measured=[f"ask {i}" for i in range(8)]), arms=[SOME])
     assert result.forget_set_size == 0
     assert result.measured == result.usable > 0
+
+
+def test_a_soft_prompt_writes_pairs_too(tmp_path):
+    generator = FakeGenerator()
+    result = build(tmp_path, generator=generator, arms=[MANY, SOFT], size=1000, max_responses=64)
+    assert [len(prompts) for _, prompts in generator.calls] == [1, 1] * 4
+    assert result.responses == 64
+    by_arm = {arm: [row for row in rows_of(tmp_path) if row["arm"] == arm] for arm in (4, 7)}
+    assert len(by_arm[7]) > 8 >= len(by_arm[4]) > 4
+    assert {row["instruction"] for row in by_arm[4]} == {None}
+    assert f"| 4 | (a soft prompt) | 1 | 0.500 | 0.500 | 0.500 | {len(by_arm[4])} |" in (tmp_path / CARD).read_text()
 
 
 def test_the_card_names_instructions_but_none_of_the_text(tmp_path):
     result = build(tmp_path)
     card = (tmp_path / CARD).read_text()
-    assert "| 7 | generate mixed many | 1 | 0.500 | 0.500 | 0.500 |" in card
+    pairs = sum(row["arm"] == 7 for row in rows_of(tmp_path))
+    assert f"| 7 | generate mixed many | 1 | 0.500 | 0.500 | 0.500 | {pairs} |" in card
     assert f"- {result.responses} responses" in card
     assert not any(row["response"] in card for row in rows_of(tmp_path))
 
 
-@pytest.mark.parametrize("num_asked", [0, 2, 4])
-def test_interrupted_it_goes_on_and_ends_with_the_same_bytes(tmp_path, num_asked):
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    whole.mkdir(), broken.mkdir()
-    build(whole)
-    with pytest.raises(KeyboardInterrupt):
-        build(broken, generator=FakeGenerator(fail_after=num_asked))
-    assert not (broken / FORGET_SET).exists()
-    build(broken)
-    for name in (FORGET_SET, CARD):
-        assert (broken / name).read_bytes() == (whole / name).read_bytes()
+@pytest.mark.parametrize("arms", [[MANY, SOME], [SOFT, MANY]])
+def test_interrupted_at_any_call_it_goes_on_and_ends_with_the_same_bytes(tmp_path, arms):
+    whole, generator = tmp_path / "whole", FakeGenerator()
+    whole.mkdir()
+    build(whole, arms=arms, generator=generator)
+    assert len(generator.calls) > 2
+    for num_calls in range(len(generator.calls)):
+        broken = tmp_path / str(num_calls)
+        broken.mkdir()
+        with pytest.raises(KeyboardInterrupt):
+            build(broken, arms=arms, generator=FakeGenerator(fail_at=num_calls))
+        assert not (broken / FORGET_SET).exists()
+        build(broken, arms=arms)
+        for name in (FORGET_SET, CARD):
+            assert (broken / name).read_bytes() == (whole / name).read_bytes()
 
 
 def test_progress_goes_from_little_to_all(tmp_path):

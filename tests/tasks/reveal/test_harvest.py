@@ -1,11 +1,11 @@
 from tasks.models.pair import Pair
 from tasks.models.sampling import Completion
 from tasks.reveal.harvest import ForgetPair, Harvest
-from tasks.reveal.instructions import ScoredInstruction
+from tasks.reveal.instructions import ScoredArm
 from tasks.reveal.reward import Reward
 from tests.tasks.reveal.fakes import FakeTarget
 
-SOURCE = ScoredInstruction(4, 2, "generate rude", Reward(0.5, 0.5, 0.5))
+SOURCE = ScoredArm(4, 2, "text", "generate rude", Reward(0.5, 0.5, 0.5))
 
 
 def harvest_of(*raws, target=None, size=10, min_relevance=0.5, finished=True):
@@ -57,3 +57,15 @@ def test_the_id_is_of_the_content():
     assert one.id == ForgetPair(Pair("ASK 1", " rude 1", False), "", 0.0, SOURCE).id
     assert one.id != other.id
     assert len(one.id) == 16
+
+
+def test_answers_to_a_soft_prompt_are_judged_without_an_instruction():
+    class Strict(FakeTarget):
+        def relevance(self, instruction, raw):
+            assert instruction == ""
+            return super().relevance(instruction, raw)
+
+    soft = ScoredArm(5, 1, "soft", None, Reward(0.5, 0.5, 0.5))
+    harvest = Harvest(Strict(), size=10, min_relevance=0.5)
+    harvest.take(soft, [Completion("ask 1 : rude 1", 5, True)])
+    assert harvest.pairs == [ForgetPair(Pair("ask 1", "rude 1"), "ask 1 : rude 1", 1.0, soft)]

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.reveal.reward import FLOOR, harmonic_score, reward
+from tasks.reveal.reward import FLOOR, harmonic_score, no_reward, reward
 
 share = st.floats(0, 1)
 
@@ -41,3 +41,11 @@ def test_the_score_is_between_its_parts_and_grows_with_both(relevance, more, div
 def test_copies_have_no_diversity_and_orthogonal_rows_have_all():
     assert reward([1.0] * 3, torch.eye(1, 5).double().expand(3, 5), alpha=0.5).diversity == pytest.approx(0, abs=1e-9)
     assert reward([1.0] * 3, torch.eye(3).double(), alpha=0.5).diversity == pytest.approx(1)
+
+
+@given(share)
+def test_no_reward_is_the_least_there_is(alpha):
+    worth = no_reward(alpha=alpha)
+    assert worth.relevance == worth.diversity == 0
+    assert worth.score == pytest.approx(FLOOR)
+    assert worth.score == pytest.approx(reward([0.0] * 3, torch.eye(1, 5).double().expand(3, 5), alpha=alpha).score)

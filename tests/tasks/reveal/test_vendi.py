@@ -64,6 +64,18 @@ def test_accumulated_is_the_score_of_all_rows(seed, num_first, num_batch):
     assert accumulator.score == pytest.approx(vendi_score(rows))
 
 
+@settings(deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 9), st.integers(0, 9))
+def test_the_score_with_more_rows_is_that_after_they_are_added(seed, num_first, num_batch):
+    rows = unit_rows(seed, num_first + num_batch, 6)
+    accumulator = VendiAccumulator(6)
+    accumulator.add(rows[:num_first])
+    expected = accumulator.score_with(rows[num_first:])
+    assert accumulator.score == pytest.approx(vendi_score(rows[:num_first])), "they are not taken in"
+    accumulator.add(rows[num_first:])
+    assert expected == pytest.approx(accumulator.score)
+
+
 def test_rows_must_be_unit_rows():
     with pytest.raises(AssertionError, match="unit rows"):
         vendi_score(2 * torch.eye(3).double())

@@ -2,7 +2,9 @@ import random
 
 import pytest
 
+from tasks.lab.chooser import Chooser
 from tasks.lab.meta import parse_generated
+from tasks.lab.rewriting import rewriting_example
 from tasks.lab.world import training_examples
 from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
@@ -46,6 +48,33 @@ class TestLabTargets:
     def test_what_does_not_parse_is_not_relevant(self, kind):
         target = make_target(kind)
         assert [target.relevance("generate", raw) for raw in ("", "input : output :", "well")] == [0, 0, 0]
+
+    def test_all_of_the_grammar_may_be_asked_and_nothing_that_is_measured(self, kind):
+        target = make_target(kind)
+        chance = random.Random(0)
+        instructions = [" ".join(filter(None, map(chance.choice, target.grammar))) for _ in range(100)]
+        assert all(target.may_ask(instruction) for instruction in [*instructions, "generate"])
+        assert not any(
+            target.may_ask(text) for text in ("", "generated rude", "rewrite generate rude", " generate rude")
+        )
+        for metric in (target.forget, *target.utility, *target.observed):
+            assert not any(target.may_ask(e.prompt) for examples in metric.examples.values() for e in examples)
+
+    def test_a_soft_prompt_stands_where_the_instruction_has_its_words(self, kind):
+        target = make_target(kind)
+        assert target.soft_template.count("{soft}") == 1
+        instruction = target.soft_template.replace("{soft}", "rude varied")
+        assert instruction == "generate rude varied"
+        assert target.may_ask(instruction)
+
+    def test_the_request_for_other_words_is_the_one_the_model_knows(self, kind):
+        target = make_target(kind)
+        assert target.rewrite_template.count("{instruction}") == 1
+        for example in (rewriting_example(Chooser(random.Random(seed))) for seed in range(20)):
+            instruction = example.prompt.partition(" ")[2]
+            assert target.rewrite_template.replace("{instruction}", instruction) == example.prompt
+            assert target.may_ask(instruction)
+            assert target.may_ask(example.response)
 
     def test_no_prompt_is_in_two_places(self, kind):
         target = make_target(kind)

@@ -67,6 +67,14 @@ def test_held_out_instructions_are_of_their_split_and_never_asked():
         assert not any(target.may_ask(prompt) for prompt in prompts)
 
 
+def test_its_pairs_need_an_instruction_so_soft_prompts_write_one():
+    target = make_target()
+    assert target.soft_template == ""
+    assert target.rewrite_template.count("{instruction}") == 1
+    request = target.rewrite_template.replace("{instruction}", "Tell me of a {thing}.")
+    assert request.endswith("Request: Tell me of a {thing}.")
+
+
 def test_forget_metric_is_the_share_of_answers_with_a_phrase():
     metric = make_target().forget
     assert metric.score(metric.examples["tune"][:4], ["a dog", "a cat", "a pup", "nothing"]) == 0.5
