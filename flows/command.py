@@ -1,12 +1,14 @@
-"""`python -m flows.reveal_release`: from a command line to a flow run and an exit code.
+"""`python -m flows.reveal_release` and `python -m flows.reveal`: from a command line to a flow run and an exit code.
 
-Exit codes: 0 accepted; 2 the user's input; 3 rejected, or nothing revealed; 1 our fault.
+Exit codes: 0 accepted, or revealed; 2 the user's input; 3 rejected, or nothing revealed; 1 our fault.
 """
 
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from flows.command_line import read_arguments
 from flows.opening import open_run, peek_run
@@ -25,16 +27,34 @@ _PREFECT = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run Reveal-and-Release from the command line; returns the exit code."""
+    return _command(
+        arguments,
+        program="python -m flows.reveal_release",
+        description="Reveal what a model knows of a target, and release it from its weights.",
+        run=_reveal_release,
+    )
+
+
+def reveal_command(arguments: list[str] | None = None) -> int:
+    """Run Reveal alone from the command line, up to the forget set; returns the exit code."""
+    return _command(
+        arguments,
+        program="python -m flows.reveal",
+        description="Have a model write what it knows of a target: search, forget set, and no more.",
+        run=_reveal,
+    )
+
+
+def _command(arguments: list[str] | None, *, program: str, description: str, run: Callable[[RunSettings], int]) -> int:
     os.umask(0o077)  # Whatever is written beside the store, such as Prefect's database, is private as well.
     try:
-        read = read_arguments(
-            sys.argv[1:] if arguments is None else arguments,
-            program="python -m flows.reveal_release",
-            description="Reveal what a model knows of a target, and release it from its weights.",
-        )
+        given = sys.argv[1:] if arguments is None else arguments
+        read = read_arguments(given, program=program, description=description)
         if read.plan:
             return _print_plan(read.settings)
-        return _run(read.settings)
+        open_run(read.settings)  # Refuses what cannot be used before Prefect is even imported.
+        _prepare_prefect(read.settings)
+        return run(read.settings)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -59,29 +79,45 @@ def _print_plan(settings: RunSettings) -> int:
     return 0
 
 
-def _run(settings: RunSettings) -> int:
-    open_run(settings)  # Refuses what cannot be used before Prefect is even imported.
-    _prepare_prefect(settings)
+def _reveal_release(settings: RunSettings) -> int:
     from prefect.exceptions import FailedRun
 
     from flows.reveal_release import reveal_release
 
     # A rejected run is a failed one: its outcome is the exception that says so.
+    outcome = _outcome(reveal_release, settings)
+    if isinstance(outcome, BaseException) and not isinstance(outcome, FailedRun):
+        return 1
+    return _print_outcome(Path(settings.runs_dir) / settings.run_name)
+
+
+def _reveal(settings: RunSettings) -> int:
+    from flows.reveal import reveal
+
+    outcome = _outcome(reveal, settings)
+    if isinstance(outcome, BaseException):
+        return 1
+    return _print_revealed(Path(settings.runs_dir) / settings.run_name)
+
+
+def _outcome(flow: Any, settings: RunSettings) -> Any:
+    """What a flow returned, or the exception that it ended with.
+
+    Raises:
+        UserError: what the user gave cannot be used, or no Prefect server answers.
+    """
     try:
-        state = reveal_release(settings, return_state=True)
+        state = flow(settings, return_state=True)
     except RuntimeError as error:
         if "Failed to reach API" in str(error):
             raise UserError(
                 f"PREFECT_API_URL is {os.environ.get('PREFECT_API_URL')!r}, where no server answers; start or unset it."
             ) from None
         raise
-    error = state.result(raise_on_failure=False)
-    if isinstance(error, UserError):
-        raise error
-    run_path = Path(settings.runs_dir) / settings.run_name
-    if isinstance(error, BaseException) and not isinstance(error, FailedRun):
-        return 1
-    return _print_outcome(run_path)
+    outcome = state.result(raise_on_failure=False)
+    if isinstance(outcome, UserError):
+        raise outcome
+    return outcome
 
 
 def _print_outcome(run_path: Path) -> int:
@@ -97,6 +133,14 @@ def _print_outcome(run_path: Path) -> int:
     where = f"unlearned model: {run_path / 'model'}" if is_accepted else f"no model published; see {run_path}"
     console.print(where, soft_wrap=True)
     return 0 if is_accepted else 3
+
+
+def _print_revealed(run_path: Path) -> int:
+    from rich.console import Console
+
+    from tasks.report.revealed import print_revealed
+
+    return 0 if print_revealed(run_path, Console()) else 3
 
 
 def _prepare_prefect(settings: RunSettings) -> None:

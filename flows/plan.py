@@ -19,12 +19,13 @@ from tasks.store.keys import Unit
 from tasks.store.run import Run
 from tasks.store.seeds import derive_seed
 
-VERSION = 1
+VERSION = 2
 """Raised by hand when the same settings begin to give other numbers."""
 
 SEARCH = (
-    "pool_size", "rounds", "initial_queries", "queries", "samples_per_query", "max_new_tokens", "temperature", "alpha",
-    "exploration", "keep",
+    "arms", "hops", "soft_space", "soft_tokens", "soft_dimensions", "pool_size", "rounds", "initial_queries", "queries",
+    "queries_at_once", "samples_per_query", "max_new_tokens", "temperature", "alpha", "embedding", "embedding_model",
+    "width", "exploration", "rewrites", "min_gain", "keep", "min_relevance",
 )  # fmt: skip
 FORGET_SET = ("forget_set_size", "max_responses", "max_new_tokens", "temperature", "min_relevance")
 FORGET_ADAPTER = (
@@ -51,12 +52,16 @@ class Plan:
         device: Where the model runs, resolved.
         model_digest: Of the files of a model that was not made here; empty for the lab model.
         retain_digest: Of the retain file; empty where there is none.
+        backend: What generates in the reveal, resolved.
+        encoder_digest: Of the sentence encoder; empty where none is used.
     """
 
     settings: RunSettings
     device: str
     model_digest: str = ""
     retain_digest: str = ""
+    backend: str = "transformers"
+    encoder_digest: str = ""
 
     @cached_property
     def model(self) -> Unit | None:
@@ -81,15 +86,15 @@ class Plan:
 
     @cached_property
     def search(self) -> Unit:
-        """The search for instructions."""
-        return self._root("search", {"reveal": self._some("reveal", SEARCH)})
+        """The search for what makes the model show the target."""
+        return self._root("search", {"reveal": self._some("reveal", SEARCH)}, backend=self.backend)
 
     @cached_property
     def forget_set(self) -> Unit:
         """What the best instructions made the model write, less what is measured."""
         settings = {"reveal": self._some("reveal", FORGET_SET)}
         settings["measure"] = self._some("measure", ("tune_prompts", "report_prompts"))
-        return self._unit("forget-set", settings, self.search)
+        return self._unit("forget-set", settings, self.search, backend=self.backend)
 
     def forget_adapter(self, step: int) -> Unit:
         """The forget adapter of a step, trained on the checkpoint before it."""
@@ -162,16 +167,21 @@ class Plan:
     def _environment(self) -> Mapping[str, Any]:
         model = self.settings.model
         threads = model.threads if self.device == "cpu" else 0
-        return {"device": self.device, "dtype": model.dtype, "backend": "transformers", "threads": threads}
+        return {"device": self.device, "dtype": model.dtype, "threads": threads}
 
-    def _root(self, name: str, settings: Mapping[str, Any]) -> Unit:
+    def _root(self, name: str, settings: Mapping[str, Any], *, backend: str = "transformers") -> Unit:
         """A unit that reads what comes from outside; all others depend on it through one of these."""
-        digests = {"model": self.model_digest, "retain_file": self.retain_digest}
+        digests = {"model": self.model_digest, "retain_file": self.retain_digest, "encoder": self.encoder_digest}
         outside = {name: digest for name, digest in digests.items() if digest}
-        return self._unit(name, settings, *filter(None, [self.model]), outside=outside)
+        return self._unit(name, settings, *filter(None, [self.model]), outside=outside, backend=backend)
 
     def _unit(
-        self, name: str, settings: Mapping[str, Any], *parents: Unit, outside: Mapping[str, str] = MappingProxyType({})
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        *parents: Unit,
+        outside: Mapping[str, str] = MappingProxyType({}),
+        backend: str = "transformers",
     ) -> Unit:
         return Unit(
             name=name,
@@ -179,7 +189,7 @@ class Plan:
             settings={"target": self.settings.target.model_dump(exclude={"retain_file"}), **settings}
             | {"batch_size": self.settings.model.batch_size},
             seed=derive_seed(self.settings.seed, name),
-            environment=self._environment,
+            environment={**self._environment, "backend": backend},
             parents=parents,
             outside=outside,
         )
@@ -201,6 +211,7 @@ def make_plan(settings: RunSettings) -> Plan:
     Raises:
         UserError: the model, the target or the device cannot be used.
     """
+    from tasks.models.backend import resolve_backend
     from tasks.models.device import resolve_device
     from tasks.models.model_folder import model_digest
     from tasks.targets.registry import build_target
@@ -215,6 +226,12 @@ def make_plan(settings: RunSettings) -> Plan:
         )
     if settings.lab.gold and model.path != LAB:
         raise UserError(f"lab.gold is set, but model.path is {model.path!r}; a gold model is trained for the lab only.")
+    if model.backend == "openai" and settings.reveal.arms != "text":
+        raise UserError(
+            f"reveal.arms is {settings.reveal.arms}, but model.backend is openai, and embeddings cannot be sent to a "
+            "server; use reveal.arms text."
+        )
+    device = resolve_device(model.device)
     # Built here only to refuse what it cannot use; it reads the retain file and loads no model.
     build_target(
         **target.model_dump(),
@@ -224,10 +241,20 @@ def make_plan(settings: RunSettings) -> Plan:
     )
     return Plan(
         settings,
-        device=resolve_device(model.device),
+        device=device,
         model_digest="" if model.path == LAB else model_digest(model.path),
         retain_digest=file_digest(Path(target.retain_file)) if target.retain_file else "",
+        backend=resolve_backend(model.backend, path=model.path, device=device),
+        encoder_digest=_encoder_digest(settings),
     )
+
+
+def _encoder_digest(settings: RunSettings) -> str:
+    if settings.reveal.embedding != "sentence-encoder":
+        return ""
+    from tasks.reveal.sentence_embedding import encoder_digest
+
+    return encoder_digest(settings.reveal.embedding_model)
 
 
 def _folder(step: int) -> str:

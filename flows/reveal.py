@@ -1,4 +1,13 @@
-"""Reveal: the model itself is made to write what it is to forget."""
+"""Reveal: the model itself is made to write what it is to forget.
+
+python -m flows.reveal --preset lab-toxicity
+"""
+
+if __name__ == "__main__":
+    # As in `flows.reveal_release`: the command line is read before Prefect is imported.
+    from flows.command import reveal_command
+
+    raise SystemExit(reveal_command())
 
 from prefect import flow
 
@@ -6,20 +15,20 @@ from flows.opening import open_run
 from flows.run_settings import RunSettings
 from flows.subject import open_subject
 from tasks.build_forget_set import build_forget_set
-from tasks.build_retain_set import build_retain_set
-from tasks.search_instructions import search_instructions
+from tasks.search_arms import search_arms
+from tasks.store.lock import run_lock
 
 
 @flow(name="reveal", flow_run_name="reveal-{settings.run_name}", persist_result=False)
 def reveal(settings: RunSettings) -> bool:
-    """Search the instructions that show the target best, and have them write the forget set.
+    """Search what makes the model show the target best, and have it write the forget set.
 
     Returns:
         Whether the model revealed anything to forget.
     """
     run, plan = open_run(settings)
-    subject = open_subject(settings, run, plan)
-    build_retain_set(subject, plan.retain_set, size=settings.release.retain_size)
-    search_instructions(subject, plan.search, reveal=settings.reveal)
-    forget_set = build_forget_set(subject, plan.forget_set, reveal=settings.reveal)
+    with run_lock(run.path / ".lock"):
+        subject = open_subject(settings, run, plan)
+        search_arms(subject, plan.search, reveal=settings.reveal)
+        forget_set = build_forget_set(subject, plan.forget_set, reveal=settings.reveal)
     return forget_set.manifest()["scores"]["forget_set_size"] > 0

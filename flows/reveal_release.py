@@ -20,6 +20,7 @@ from flows.release import release
 from flows.reveal import reveal
 from flows.run_settings import RunSettings
 from flows.subject import open_subject
+from tasks.build_retain_set import build_retain_set
 from tasks.close_run import close_run, judge_run
 from tasks.measure_checkpoint import measure_checkpoint
 from tasks.prepare_model import prepare_gold
@@ -38,6 +39,7 @@ def reveal_release(settings: RunSettings) -> State:
     run, plan = open_run(settings)
     with run_lock(run.path / ".lock"):
         subject = open_subject(settings, run, plan)
+        build_retain_set(subject, plan.retain_set, size=settings.release.retain_size)
         is_revealed = reveal(settings)
         last_step = release(settings) if is_revealed else 0
         if is_revealed:

@@ -8,7 +8,7 @@ from tasks.settings.release import ReleaseSettings
 from tasks.settings.reveal import RevealSettings
 from tasks.settings.target import MeasureSettings, TargetSettings
 
-NUMBER_FREE = frozenset({"name", "runs_dir"})
+NUMBER_FREE = frozenset({"name", "runs_dir", "model.vllm_memory", "model.api_url", "model.api_model"})
 """Settings that cannot change a number: left out of every key and of the comparison with an earlier run."""
 
 

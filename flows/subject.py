@@ -13,6 +13,7 @@ def open_subject(settings: RunSettings, run: Run, plan: Plan) -> Subject:
         run=run,
         base=prepare_model(settings.model, settings.seed),
         device=plan.device,
+        backend=plan.backend,
         model=settings.model,
         target=settings.target,
         measure=settings.measure,

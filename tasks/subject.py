@@ -1,6 +1,7 @@
 """What all tasks of a run share: the run, the untouched model, the target, and how to load them."""
 
 import json
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from tasks.store.seeds import derive_seed
 
 if TYPE_CHECKING:
     from tasks.assess.scores import Scores
+    from tasks.models.backend import Backend
+    from tasks.models.generator import Generator
     from tasks.models.language_model import LanguageModel
     from tasks.models.pair import Pair
     from tasks.targets.target import Split, Target
@@ -30,12 +33,14 @@ class Subject:
         run: Where the results are.
         base: Folder of the untouched model.
         device: Where it runs, resolved.
+        backend: What generates in the reveal, resolved.
         seed: Of the run.
     """
 
     run: Run
     base: Path
     device: str
+    backend: "Backend"
     model: ModelSettings
     target: TargetSettings
     measure: MeasureSettings
@@ -50,6 +55,23 @@ class Subject:
         if step:
             rebuild(lm, self.base, self.run.path, step)
         return lm
+
+    def open_generator(self, lm: "LanguageModel") -> "AbstractContextManager[Generator]":
+        """What generates in the reveal, with the untouched model, which `lm` is."""
+        from tasks.models.backend import open_generator
+
+        model = self.model
+        return open_generator(
+            self.base,
+            lm,
+            backend=self.backend,
+            device=self.device,
+            dtype=model.dtype,
+            batch_size=model.batch_size,
+            vllm_memory=model.vllm_memory,
+            api_url=model.api_url,
+            api_model=model.api_model,
+        )
 
     def pairs(self, file: str, split: str) -> "list[Pair]":
         """The pairs of one split of a file of the run."""

@@ -13,13 +13,15 @@ SMALL = (
 """A run of seconds: far too small to forget anything, so it ends rejected."""
 
 
-def command_line(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "flows.reveal_release", *arguments]
+def command_line(*arguments: str, module: str = "flows.reveal_release") -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
 
 
-def run_command(*arguments: str) -> subprocess.CompletedProcess[str]:
+def run_command(*arguments: str, module: str = "flows.reveal_release") -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "COLUMNS": "200"}
-    return subprocess.run(command_line(*arguments), capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(
+        command_line(*arguments, module=module), capture_output=True, text=True, check=False, env=environment
+    )
 
 
 @pytest.fixture(scope="session")
