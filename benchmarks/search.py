@@ -1,112 +1,203 @@
-"""Does the bandit find better instructions than chance does, for the same number of questions to the model?
+"""Which strategy finds the best arms for the same number of questions to the model, in both arm spaces?
 
-    python -m benchmarks.search                                   # what is reported: lab models 0 to 9
-    python -m benchmarks.search --lab-seeds 10 --search-seeds 5 --exploration 0 0.1 0.3 1     # how it was tuned
+    python -m benchmarks.search --out search.jsonl                  # what is reported: lab models 0 to 9
+    python -m benchmarks.search --table search.jsonl --plot benchmarks/plots/search.png
+    python -m benchmarks.search --out tune.jsonl --lab-seeds 10 11 12 13    # how it was tuned
 
-Random search is the same search with all of its queries drawn as initial ones; greedy has no exploration bonus. All
-methods begin with the same initial instructions, and the same instruction gets the same samples in all of them. The
-queried instructions are those after the initial ones. The instruction found is the one that the search trusts: the best
-of its few best by fresh samples; what stands here are scores of samples fresher still.
+All strategies get the same pool, the same initial arms, and the same samples for the same arm. One pool, no refresh:
+what is compared is the choice of arms alone. The queried arms are those after the initial ones. The arm found is the
+best of the few best by fresh samples; what stands here are its scores on samples fresher still, so no winner's curse is
+left. Regret is against the best arm that any strategy found on this model, target and space.
 """
 
 import argparse
+import json
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 from time import process_time
 
 import torch
+from torch import Tensor
 
+from benchmarks.strategies import STRATEGIES
 from tasks.lab.model import lab_model
 from tasks.models.featurizer import Featurizer
 from tasks.models.generator import TransformersGenerator
 from tasks.models.language_model import LanguageModel, load_language_model
-from tasks.models.sampling import Sampling
-from tasks.reveal.embedding import embed
+from tasks.models.sampling import Completion, Sampling
+from tasks.reveal.arms import GrammarSource, SoftSource
+from tasks.reveal.embedding import Embedding
+from tasks.reveal.harvest import Harvest
+from tasks.reveal.instructions import trusted_arms
+from tasks.reveal.phrasing import Phrasing, question_of
 from tasks.reveal.query import Query
-from tasks.reveal.search import search_instructions
+from tasks.reveal.questions import ask
+from tasks.reveal.reveal import fit_embedding, soft_phrasing
+from tasks.reveal.search import Search
+from tasks.reveal.vendi import vendi_score
+from tasks.settings.reveal import RevealSettings
 from tasks.store.seeds import derive_seed
 from tasks.targets.registry import build_target
 from tasks.targets.target import Target
 
 INITIAL, QUERIES, POOL, SAMPLES, KEEP, ALPHA = 10, 40, 3000, 24, 6, 0.5
 FRESH_SCORES = 8
-"""Scores, each of fresh samples, that the instruction found is judged by."""
+"""Scores, each of fresh samples, that the arm found is judged by."""
+FORGET_RESPONSES = 32
+"""Of each chosen arm, for the yield of a forget set."""
 SAMPLING = Sampling(max_new_tokens=48)
+SPACES = ("text", "soft")
+OURS = "NeuralUCB full"
 
 T_975 = (12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
 """Student's t for a two-sided 95% interval, by degrees of freedom from 1."""
 
 
 @dataclass(frozen=True)
-class Method:
-    """One way to spend the queries."""
+class Outcome:
+    """What one search was worth."""
 
-    name: str
-    initial: int
-    chosen: int
-    rounds: int
-    exploration: float
+    lab_seed: int
+    target: str
+    space: str
+    strategy: str
+    scores: Sequence[float]
+    """Of the arms queried after the initial ones, in the order of play."""
+    found: float
+    """Score of the arm found, on fresh samples."""
+    forget_yield: float
+    """Share of the responses of the chosen arms that bring a new pair."""
+    forget_vendi: float
+    """Effective number of different pairs among these."""
+    seconds: float
+    """Of the CPU, for the search."""
+
+
+class Remembering:
+    """A generator that answers what it was asked before from memory: strategies, and targets, play the same arms."""
+
+    def __init__(self, generator: TransformersGenerator):
+        self._generator = generator
+        self._known: dict[tuple, list[Completion]] = {}
+
+    def generate(
+        self,
+        prompts: Sequence[str] | None = None,
+        *,
+        prompt_embeddings: Sequence[Tensor] | None = None,
+        n: int = 1,
+        sampling: Sampling,
+        seed: int,
+    ) -> list[list[Completion]]:
+        asked = prompts if prompts is not None else prompt_embeddings
+        keys = [(_content(one), n, sampling, seed) for one in asked]
+        if new := {key: one for key, one in zip(keys, asked, strict=True) if key not in self._known}:
+            name = "prompts" if prompts is not None else "prompt_embeddings"
+            written = self._generator.generate(**{name: list(new.values())}, n=n, sampling=sampling, seed=seed)
+            self._known |= zip(new, written, strict=True)
+        return [self._known[key] for key in keys]
+
+    def close(self) -> None:
+        pass
+
+
+def _content(asked: str | Tensor) -> str | bytes:
+    return asked if isinstance(asked, str) else sha256(asked.numpy().tobytes()).digest()
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a search was worth."""
+class Setting:
+    """A lab model and a target, with all that the strategies share."""
 
-    queried: float
-    """Mean score of the instructions after the initial ones."""
-    found: float
-    """Score of the instruction found, on fresh samples."""
-    top: float
-    """Mean score of the few best, on fresh samples."""
-    seconds: float
-    """Of the CPU."""
+    lab_seed: int
+    lm: LanguageModel
+    target: Target
+    embedding: Embedding
+    generator: Remembering
+    featurizer: Featurizer
 
+    def run(self, space: str, strategy: str) -> Outcome:
+        """One search and what it was worth."""
+        seed = derive_seed(self.lab_seed, "search")
+        is_soft = space == "soft"
+        soft = soft_phrasing(RevealSettings(arms="soft", hops=1), self.lm, self.target, seed) if is_soft else None
+        phrasing = Phrasing(self.featurizer, self.target.may_ask, soft)
+        start = process_time()
+        with TemporaryDirectory() as folder:
+            result = Search(
+                target=self.target,
+                generator=self.generator,
+                embedding=self.embedding,
+                source=SoftSource(10, seed) if is_soft else GrammarSource(self.target.grammar, self.target.may_ask),
+                phrasing=phrasing,
+                bandit=lambda features, draws: STRATEGIES[strategy](features, generator=draws, num_initial=INITIAL),
+                pool_size=POOL,
+                rounds=1,
+                initial_queries=INITIAL,
+                queries=QUERIES,
+                queries_at_once=1,
+                samples_per_query=SAMPLES,
+                sampling=SAMPLING,
+                alpha=ALPHA,
+                keep=KEEP,
+                rewrites=0,
+                min_gain=0.0,
+                min_relevance=0.0,
+                seed=seed,
+            ).run(Path(folder))
+        seconds = process_time() - start
 
-def methods(explorations: Sequence[float]) -> list[Method]:
-    """Random search, and for each exploration constant the bandit on one pool and on one that is refreshed."""
-    bandits = [
-        Method(f"{'greedy' if nu == 0 else f'NeuralUCB {nu:g}'}, {words}", INITIAL, QUERIES, rounds, nu)
-        for rounds, words in ((1, "one pool"), (2, "refreshed pool"))
-        for nu in explorations
-    ]
-    return [Method("random", INITIAL + QUERIES, 0, 1, 0.0), *bandits]
+        chosen = trusted_arms(result.arms)
+        questions = [question_of(item, result.soft_prompts, soft and soft.template) for item in chosen]
+        best = questions[chosen.index(result.best)]
+        query = Query(self.target, self.generator, self.embedding, SAMPLES, SAMPLING, ALPHA)
+        fresh = [query([best], seed=derive_seed(seed, "fresh", k))[0].reward.score for k in range(FRESH_SCORES)]
 
-
-def run(method: Method, lm: LanguageModel, target: Target, seed: int) -> Outcome:
-    """One search and what it was worth."""
-    generator = TransformersGenerator(lm, batch_size=128)
-    start = process_time()
-    with TemporaryDirectory() as folder:
-        result = search_instructions(
-            Path(folder),
-            target=target,
-            generator=generator,
-            features=Featurizer(lm, batch_size=256).features,
-            pool_size=POOL,
-            rounds=method.rounds,
-            initial_queries=method.initial,
-            queries=method.chosen,
-            samples_per_query=SAMPLES,
-            sampling=SAMPLING,
-            alpha=ALPHA,
-            exploration=method.exploration,
-            keep=KEEP,
-            seed=seed,
+        harvest = Harvest(self.target, size=10**6, min_relevance=0.5)
+        answered = ask(
+            self.generator, questions, n=FORGET_RESPONSES, sampling=SAMPLING, seed=derive_seed(seed, "forget")
         )
-    seconds = process_time() - start
-    query = Query(target, generator, embed, SAMPLES, SAMPLING, ALPHA)
-    found = [query(result.best.instruction, seed=derive_seed(seed, "benchmark", k)).score for k in range(FRESH_SCORES)]
-    return Outcome(
-        queried=mean(item.reward.score for item in result.instructions[INITIAL:]),
-        found=mean(found),
-        top=mean(item.rescored.score for item in result.instructions if item.rescored),
-        seconds=seconds,
-    )
+        for item, completions in zip(chosen, answered, strict=True):
+            harvest.take(item, completions)
+        return Outcome(
+            lab_seed=self.lab_seed,
+            target=self.target.name,
+            space=space,
+            strategy=strategy,
+            scores=[item.reward.score for item in result.arms[INITIAL:]],
+            found=mean(fresh),
+            forget_yield=len(harvest.pairs) / (FORGET_RESPONSES * len(chosen)),
+            forget_vendi=vendi_score(
+                self.embedding([f"{found.pair.prompt} {found.pair.response}" for found in harvest.pairs])
+            ),
+            seconds=seconds,
+        )
+
+
+def settings_of(lab_seed: int, kinds: Iterable[str]) -> Iterable[Setting]:
+    """A lab model with each of the targets; the embedding is fitted once for each."""
+    lm = load_language_model(lab_model(lab_seed).folder)
+    generator = Remembering(TransformersGenerator(lm, batch_size=128))
+    featurizer = Featurizer(lm, batch_size=256)
+    for kind in kinds:
+        target = build_target(kind=kind, num_prompts={"tune": 8, "report": 8}, max_new_tokens=48, seed=0)
+        with TemporaryDirectory() as folder:
+            embedding = fit_embedding(
+                Path(folder),
+                RevealSettings(),
+                lm=lm,
+                generator=generator,
+                source=GrammarSource(target.grammar, target.may_ask),
+                seed=lab_seed,
+                batch_size=256,
+            )
+        yield Setting(lab_seed, lm, target, embedding, generator, featurizer)
 
 
 def interval(values: Sequence[float]) -> str:
@@ -117,41 +208,124 @@ def interval(values: Sequence[float]) -> str:
     return f"{mean(values):.3f} ± {t * stdev(values) / len(values) ** 0.5:.3f}"
 
 
-def table(outcomes: dict[str, list[Outcome]]) -> str:
-    """A row for each method; differences are to random search, paired by seed."""
-    lines = ["| method | queried | found | top 6 | found, gain over random | CPU-s |", "|---|---|---|---|---|---|"]
-    for name, results in outcomes.items():
-        gain = [one.found - other.found for one, other in zip(results, outcomes["random"], strict=True)]
-        columns = [interval([getattr(one, part) for one in results]) for part in ("queried", "found", "top")]
-        columns += ["" if name == "random" else interval(gain), f"{mean(one.seconds for one in results):.1f}"]
-        lines.append(f"| {name} | " + " | ".join(columns) + " |")
-    return "\n".join(lines)
+Table = dict[str, list[Outcome]]
+"""Outcomes of each strategy, in the order of the lab models."""
+
+
+def tables(outcomes: Sequence[Outcome]) -> dict[tuple[str, str], Table]:
+    """By space and target."""
+    sorted_out: dict[tuple[str, str], Table] = defaultdict(lambda: defaultdict(list))
+    for one in sorted(outcomes, key=lambda one: one.lab_seed):
+        sorted_out[one.space, one.target][one.strategy].append(one)
+    return sorted_out
+
+
+def best_known(table: Table) -> list[float]:
+    """For each lab model the score of the best arm that any strategy found, on fresh samples."""
+    return [max(one.found for one in same) for same in zip(*table.values(), strict=True)]
+
+
+def rows(table: Table) -> Iterable[list[str]]:
+    """A row for each strategy; NeuralUCB's lead over it is paired by lab model."""
+    best = best_known(table)
+    ours = table[OURS]
+    for name, results in table.items():
+        queried = [mean(one.scores) for one in results]
+        found = [one.found for one in results]
+        columns = [
+            queried,
+            [mean(mine.scores) - theirs for mine, theirs in zip(ours, queried, strict=True)],
+            found,
+            [mine.found - theirs for mine, theirs in zip(ours, found, strict=True)],
+            [sum(top - score for score in one.scores) for one, top in zip(results, best, strict=True)],
+            [one.forget_yield for one in results],
+            [one.forget_vendi for one in results],
+            [one.seconds for one in results],
+        ]
+        yield [name, *("" if name == OURS and i in (1, 3) else interval(column) for i, column in enumerate(columns))]
+
+
+def markdown(outcomes: Sequence[Outcome]) -> str:
+    """All tables."""
+    header = ["strategy", "queried", "lead", "found", "lead", "regret", "yield", "Vendi score", "CPU-s"]
+    parts = []
+    for (space, target), table in tables(outcomes).items():
+        lines = [header, ["---"] * len(header), *rows(table)]
+        searches = len(next(iter(table.values())))
+        parts.append(f"{target}, {space} arms, {searches} searches\n")
+        parts += ["| " + " | ".join(line) + " |" for line in lines] + [""]
+    return "\n".join(parts)
+
+
+def draw(outcomes: Sequence[Outcome], path: Path) -> None:
+    """Mean score of the queried arms so far, by number of queries; mean over the lab models."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    by_panel = tables(outcomes)
+    targets = list(dict.fromkeys(target for _, target in by_panel))
+    spaces = list(dict.fromkeys(space for space, _ in by_panel))
+    figure, axes = pyplot.subplots(
+        len(spaces), len(targets), figsize=(3.6 * len(targets), 3 * len(spaces)), squeeze=False, sharex=True
+    )
+    for (space, target), table in by_panel.items():
+        panel = axes[spaces.index(space)][targets.index(target)]
+        for name, results in table.items():
+            curves = torch.tensor([one.scores for one in results])
+            running = curves.cumsum(1) / torch.arange(1, curves.shape[1] + 1)
+            panel.plot(range(1, curves.shape[1] + 1), running.mean(0), label=name, linewidth=1.2)
+        panel.set_title(f"{target}, {space} arms", fontsize=10)
+        panel.grid(alpha=0.3)
+    for panel in axes[-1]:
+        panel.set_xlabel("queries after the initial ones")
+    for line in axes:
+        line[0].set_ylabel("mean score so far")
+    axes[0][0].legend(fontsize=7)
+    figure.tight_layout()
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
+def read(path: Path) -> list[Outcome]:
+    """Outcomes of an earlier run."""
+    return [Outcome(**json.loads(line)) for line in path.read_text().splitlines()]
 
 
 def main() -> None:
-    """Print a table for each target."""
+    """Run, or show what was run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lab-seeds", type=int, nargs="+", default=list(range(10)))
-    parser.add_argument("--search-seeds", type=int, default=1, help="searches on each lab model")
     parser.add_argument("--targets", nargs="+", default=["toxicity", "person", "coding", "facts"])
-    parser.add_argument("--exploration", type=float, nargs="+", default=[0.0, 0.3])
+    parser.add_argument("--spaces", nargs="+", default=list(SPACES), choices=SPACES)
+    parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES), choices=list(STRATEGIES))
+    parser.add_argument("--out", type=Path, help="file to add a JSON line to for each search")
+    parser.add_argument("--table", type=Path, nargs="+", help="files of earlier runs to show; nothing is run")
+    parser.add_argument("--plot", type=Path, help="PNG to draw")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
-    outcomes: dict[str, dict[str, list[Outcome]]] = defaultdict(lambda: defaultdict(list))
-    for lab_seed in arguments.lab_seeds:
-        lm = load_language_model(lab_model(lab_seed).folder)
-        for kind in arguments.targets:
-            target = build_target(kind=kind, num_prompts={"tune": 8, "report": 8}, max_new_tokens=48, seed=0)
-            for number in range(arguments.search_seeds):
-                for method in methods(arguments.exploration):
-                    outcome = run(method, lm, target, derive_seed(lab_seed, "search", number))
-                    outcomes[kind][method.name].append(outcome)
-                    print(f"lab {lab_seed}, {kind}, search {number}, {method.name}: {outcome}", file=sys.stderr)
-    for kind, by_method in outcomes.items():
-        searches = len(by_method["random"])
-        print(f"\n{kind}: {INITIAL} + {QUERIES} queries of {POOL} instructions, {searches} searches, mean ± 95%\n")
-        print(table(by_method))
+    if arguments.table:
+        outcomes = [one for path in arguments.table for one in read(path)]
+    else:
+        outcomes = []
+        for lab_seed in arguments.lab_seeds:
+            for setting in settings_of(lab_seed, arguments.targets):
+                for space in arguments.spaces:
+                    for strategy in arguments.strategies:
+                        outcomes.append(outcome := setting.run(space, strategy))
+                        line = json.dumps(asdict(outcome))
+                        print(
+                            f"lab {lab_seed}, {setting.target.name}, {space}, {strategy}: {outcome.found:.3f}",
+                            file=sys.stderr,
+                        )
+                        if arguments.out:
+                            with arguments.out.open("a") as file:
+                                file.write(line + "\n")
+    print(markdown(outcomes))
+    if arguments.plot:
+        draw(outcomes, arguments.plot)
 
 
 if __name__ == "__main__":
