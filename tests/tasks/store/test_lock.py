@@ -1,7 +1,9 @@
+import json
 import os
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -47,14 +49,27 @@ def test_a_killed_process_leaves_no_lock(tmp_path, holder):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_one_process_cannot_hold_it_twice(tmp_path):
-    path = tmp_path / "lock"
+def test_what_runs_within_may_ask_for_it_again(tmp_path):
+    path = tmp_path / "other" / ".lock"
     with run_lock(path):
-        with pytest.raises(UserError, match=f"process {os.getpid()} "), run_lock(path):
-            pytest.fail("held twice")
+        with run_lock(path):
+            pass
+        assert json.loads(path.read_text())["pid"] == os.getpid(), "it is still held"
+    assert path.read_text() == ""
+
+
+def test_another_thread_of_the_process_may_not(tmp_path):
+    path = tmp_path / ".lock"
+
+    def ask(words):
+        with pytest.raises(UserError, match=words), run_lock(path):
+            pytest.fail("two threads hold the lock")
+        return True
+
+    with run_lock(path), ThreadPoolExecutor(1) as other:
+        assert other.submit(ask, f"is held by process {os.getpid()} ").result()
         path.write_text("not written yet")
-        with pytest.raises(UserError, match="another process"), run_lock(path):
-            pytest.fail("held twice")
+        assert other.submit(ask, "is held by another process").result()
 
 
 def test_an_error_inside_releases_it(tmp_path):
