@@ -31,7 +31,11 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks.lab_runs
+	$(BIN)/python -m benchmarks.forget_sets
+	$(BIN)/python -m benchmarks.bandit
 	$(BIN)/python -m benchmarks.search
+	$(BIN)/python -m benchmarks.embeddings
+	$(BIN)/python -m benchmarks.reveal_costs
 	$(BIN)/python -m benchmarks.kills
 
 .venv/installed: EXTRAS = dev

@@ -7,10 +7,10 @@ A selection is what happens between a fit and the arm it leads to: estimates, wi
 reward adds to caches. What is fitted (the network, or the hyper-parameters of the process) is timed apart. All methods
 see the same arms and rewards; both ways to the diagonal width must pick the same arm.
 
-Each case runs in a process of its own. Seconds are of the CPU, one thread, the best of three selections, the last of
-them after so many plays (of fewer, where gradients are written out and that took 20 s). Memory is the peak of the resident set during a
-selection with empty caches, above what it was before: what a method keeps from pick to pick counts; the features, of
-which the Gaussian process has a copy in float64, do not.
+Each case runs in a process of its own. Seconds are of the CPU, one thread: the best of three selections, the last of
+them after so many plays; where gradients are written out, the best of as many as begin within 20 s, three at most.
+Memory is the peak of the resident set during a selection with empty caches, above what it was before: what a method
+keeps from pick to pick counts; the features, of which the Gaussian process has a copy in float64, do not.
 """
 
 import argparse
@@ -37,7 +37,8 @@ from benchmarks.strategies import STRATEGIES
 WRITTEN_OUT = "gradients written out"
 METHODS = (WRITTEN_OUT, "NeuralUCB diagonal", "NeuralUCB full", "LinUCB", "GP-UCB")
 LAM, EXPLORATION, HIDDEN = 0.1, 0.3, 100
-REPEATS, PATIENCE_S = 3, 20
+REPEATS = 3
+PATIENCE_S = 20
 CHUNK = 300
 """Arms whose gradients are held at once, as in the published instruction searches."""
 

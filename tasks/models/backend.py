@@ -22,8 +22,8 @@ _VLLM_FROM = 10_000_000
 """Parameters of a model from which `auto` takes vLLM.
 
 Tokens a second of vLLM over those of our loop (`benchmarks.generation`; a CPU, one thread each, float32, batch
-1 / 16 / 64 / 256): 0.5 M parameters 0.5 / 0.6 / 0.7 / 0.7, 6 M 0.7 / 0.8 / 1.0 / 1.2, 15 M 0.9 / 0.9 / 1.1 / 1.3, 77 M
-1.1 / 1.1 / 1.3 / not tried. vLLM takes some 15 s to start, and 1.7 GiB. On a GPU this was not measured.
+1 / 16 / 64 / 256): 0.5 M parameters 0.5 / 0.7 / 0.7 / 0.6; 6 M 0.7 / 1.0 / 1.0 / 1.2; 15 M 0.7 / 1.0 / 1.0 / 1.2; 77 M
+0.8 / 1.1 / 1.1 / not tried. vLLM takes some 15 s to start, and 1.7 GiB. On a GPU this was not measured.
 """
 _HEADS_ON_CPU = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 """Sizes of attention heads that vLLM 0.32 knows on a CPU."""

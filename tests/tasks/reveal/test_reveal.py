@@ -58,11 +58,12 @@ class Words(PhraseTarget):
 class Recorder(TransformersGenerator):
     def __init__(self, lm):
         super().__init__(lm, batch_size=64)
-        self.prompts, self.inputs = [], []
+        self.prompts, self.inputs, self.batches = [], [], []
 
     def generate(self, prompts=None, *, prompt_embeddings=None, **keywords):
         self.prompts += prompts or []
         self.inputs += prompt_embeddings or []
+        self.batches.append(len(prompts or prompt_embeddings))
         return super().generate(prompts, prompt_embeddings=prompt_embeddings, **keywords)
 
 
@@ -145,6 +146,7 @@ def test_settings_reach_the_search(tmp_path, base_lm):
         batch_size=64,
     )
     assert [item.outer_round for item in result.arms] == [1] * (3 + 3) + [2] * 2 + [3] * 2
+    assert generator.batches[:3] == [3, 2, 1]
     assert [summary["pool"] for summary in result.rounds] == [20, 6 + 20, 8 + 20]
     assert [summary["rewritten"] for summary in result.rounds] == [0, 0, 0], "a base model follows no request"
     assert all(Words().may_ask(prompt) for prompt in generator.prompts)

@@ -1,0 +1,80 @@
+"""A small search of the fake model, and what its tests ask of it."""
+
+from tasks.reveal.search import Search
+from tests.tasks.reveal.fakes import (
+    SAMPLING,
+    FakeBandit,
+    FakeEmbedding,
+    FakeGenerator,
+    FakeTarget,
+    phrasing,
+    source,
+)
+
+KINDS = {
+    "text": {"arms": "text"},
+    "one hop": {"arms": "soft", "hops": 1},
+    "two hops": {"arms": "soft", "hops": 2},
+    "mixed": {"arms": "mixed", "hops": 1},
+    "mixed, two hops": {"arms": "mixed", "hops": 2},
+}
+
+
+def search(folder, *, generator=None, target=None, arms="text", hops=2, progress=None, **settings):
+    target = target or FakeTarget()
+    return Search(
+        target=target,
+        generator=generator or FakeGenerator(),
+        embedding=FakeEmbedding(),
+        source=source(target, arms),
+        phrasing=phrasing(target, hops=hops),
+        **{
+            "bandit": FakeBandit,
+            "pool_size": 60,
+            "rounds": 3,
+            "initial_queries": 5,
+            "queries": 14,
+            "queries_at_once": 2,
+            "samples_per_query": 8,
+            "sampling": SAMPLING,
+            "alpha": 0.5,
+            "keep": 3,
+            "rewrites": 6,
+            "min_gain": 0.0,
+            "min_relevance": 0.0,
+            "seed": 11,
+            **settings,
+        },
+    ).run(folder, progress)
+
+
+def result_bytes(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def questions(generator):
+    """What was asked for its answer; not what made the model write an instruction to itself, greedily."""
+    return [(prompt, seed) for prompt, seed in generator.asked if seed]
+
+
+class Scripted(FakeBandit):
+    """Plays the arms in the order of the pool, and remembers everything."""
+
+    made: list["Scripted"]
+
+    def __init__(self, features, generator, *, made):
+        super().__init__(features, generator)
+        self._order = list(range(len(features)))
+        self.wanted = []
+        made.append(self)
+
+    def ask(self, n=1):
+        self.wanted.append(n)
+        return [arm for arm in self._order if arm not in self.rewards][:n]
+
+
+class Gentle(FakeTarget):
+    """What it looks for is never shown."""
+
+    def relevance(self, instruction, raw):
+        return 0.0
