@@ -40,7 +40,7 @@ class NeuralUCB:
         *,
         generator: torch.Generator,
         num_initial: int = 10,
-        exploration: float = 0.3,
+        exploration: float = 0.1,
         width: Literal["full", "diagonal"] = "full",
         lam: float = 0.1,
         num_hidden: int = 100,

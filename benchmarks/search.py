@@ -52,6 +52,8 @@ FRESH_SCORES = 8
 FORGET_RESPONSES = 32
 """Of each chosen arm, for the yield of a forget set."""
 SAMPLING = Sampling(max_new_tokens=48)
+EMBEDDING = RevealSettings(embedding="hashed-ngrams")
+"""As in the presets of the lab."""
 SPACES = ("text", "soft")
 OURS = "NeuralUCB full"
 
@@ -134,7 +136,7 @@ class Setting:
                 target=self.target,
                 generator=self.generator,
                 embedding=self.embedding,
-                source=SoftSource(10, seed) if is_soft else GrammarSource(self.target.grammar, self.target.may_ask),
+                source=SoftSource(10) if is_soft else GrammarSource(self.target.grammar, self.target.may_ask),
                 phrasing=phrasing,
                 bandit=lambda features, draws: STRATEGIES[strategy](features, generator=draws, num_initial=INITIAL),
                 pool_size=POOL,
@@ -190,7 +192,7 @@ def settings_of(lab_seed: int, kinds: Iterable[str]) -> Iterable[Setting]:
         with TemporaryDirectory() as folder:
             embedding = fit_embedding(
                 Path(folder),
-                RevealSettings(),
+                EMBEDDING,
                 lm=lm,
                 generator=generator,
                 source=GrammarSource(target.grammar, target.may_ask),

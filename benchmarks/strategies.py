@@ -67,7 +67,7 @@ class _ModelUCB(ABC):
     """Upper confidence by a model with a closed form."""
 
     def __init__(
-        self, features: Tensor, *, generator: torch.Generator, num_initial: int = 10, exploration: float = 0.3
+        self, features: Tensor, *, generator: torch.Generator, num_initial: int = 10, exploration: float = 0.1
     ):
         self._x = normalise(features)
         self._history = History(len(features), num_initial=num_initial, generator=generator)

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 
 from tasks.reveal.grammar import Choices, Grammar, neighbour_instructions, sample_instructions
-from tasks.reveal.soft_prompts import Point, SobolPoints, neighbour_points
+from tasks.reveal.soft_prompts import Point, neighbour_points, sobol_points
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,19 @@ class GrammarSource:
         return _text_arms(found)
 
 
+@dataclass(frozen=True)
 class SoftSource:
-    """Soft prompts at the points of one Sobol sequence; near ones are moved a little."""
+    """Soft prompts at points of the unit cube; near ones are moved a little.
 
-    def __init__(self, dimensions: int, seed: int):
-        self._points = SobolPoints(dimensions, seed)
+    Attributes:
+        dimensions: Of the cube.
+    """
+
+    dimensions: int
 
     def draw(self, n: int, known: Collection[Arm], generator: torch.Generator) -> list[Arm]:
-        """The next points of the sequence, which comes to none twice."""
-        return [SoftArm(point) for point in self._points.draw(n)]
+        """At the points of a Sobol sequence, scrambled anew each time: it comes to none twice."""
+        return [SoftArm(point) for point in sobol_points(self.dimensions, n, generator=generator)]
 
     def near(self, good: Sequence[Arm], n: int, known: Collection[Arm], generator: torch.Generator) -> list[Arm]:
         """Near the good ones that are soft prompts."""

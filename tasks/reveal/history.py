@@ -36,8 +36,8 @@ class History:
             self.played[number] = replace(self.played[number], chosen=place)
 
     def best_first(self) -> list[ScoredArm]:
-        """All arms, by the score that the search saw."""
-        return sorted(self.played, key=lambda item: -item.reward.score)
+        """All arms, by all that is known of their scores: an arm that was only lucky makes room for others."""
+        return sorted(self.played, key=lambda item: -self.score(item))
 
     def best_questions(self, n: int) -> list[ScoredArm]:
         """The best arms that ask different questions: soft prompts may have written the same instruction."""

@@ -17,7 +17,7 @@ from tasks.reveal.soft_prompts import SoftSpace, SoftTemplate
 
 _LONGEST_INSTRUCTION = 64
 """Tokens of an instruction that the model writes, at most; a longer one is not used."""
-_SOFT_AT_ONCE = 1024
+_SOFT_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def rewritten(
 def readable(text: str) -> str:
     """An instruction as a model hands it over: on one line, without the quotation marks around it."""
     line = " ".join(text.split())
-    quoted = re.fullmatch(r"[\"'“‘](.+)[\"'”’]", line)
+    quoted = re.fullmatch(r"[\"“‘']([^\"“”‘]+)[\"”’']", line)
     return quoted[1].strip() if quoted else line
 
 

@@ -118,7 +118,7 @@ def search(
         target=target,
         generator=generator,
         embedding=embedding,
-        source=_source(settings, texts, derive_seed(seed, "points")),
+        source=_source(settings, texts),
         phrasing=Phrasing(Featurizer(lm, batch_size=batch_size), target.may_ask, soft),
         bandit=partial(_bandit, settings),
         pool_size=settings.pool_size,
@@ -222,10 +222,10 @@ def _bandit(settings: RevealSettings, features: Tensor, generator: torch.Generat
     )
 
 
-def _source(settings: RevealSettings, texts: GrammarSource, seed: int) -> ArmSource:
+def _source(settings: RevealSettings, texts: GrammarSource) -> ArmSource:
     if settings.arms == "text":
         return texts
-    soft = SoftSource(settings.soft_dimensions, seed)
+    soft = SoftSource(settings.soft_dimensions)
     return soft if settings.arms == "soft" else MixedSource(texts, soft)
 
 

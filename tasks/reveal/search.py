@@ -36,7 +36,7 @@ Progress = Callable[[float, str], None]
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SearchResult:
     """What a search found."""
 
@@ -205,7 +205,7 @@ class Search:
                 history.add(arm, outer_round, played["instruction"], reward)
                 learner.tell(number[arm], reward.score)
             num_left, at_once = num_left - len(picked), self.queries_at_once
-            words = f"query {len(history.played)}: best score {history.best_first()[0].reward.score:.3f}"
+            words = f"query {len(history.played)}: best score {history.score(history.best_first()[0]):.3f}"
             log.info("%s", words)
             if progress:
                 progress(len(history.played) / (self.initial_queries + self.queries), words)
@@ -235,8 +235,8 @@ class Search:
         return Choice(**fresh["choice"])
 
     def _fresh(self, history: History, best: Sequence[ScoredArm]) -> dict[str, Any]:
-        soft = self.phrasing.soft
-        questions = [question_of(item, self._soft_prompts(history), soft and soft.template) for item in best]
+        soft, prompts = self.phrasing.soft, self._soft_prompts(history)
+        questions = [question_of(item, prompts, soft and soft.template) for item in best]
         judged = self._query(questions, seed=derive_seed(self.seed, "rescore")) if questions else []
         shown = history.shown | {item.arm: one.relevant for item, one in zip(best, judged, strict=True)}
         scores = {item.arm: item.rescored.score for item in history.played if item.rescored}
@@ -245,8 +245,8 @@ class Search:
         return {"judged": [asdict(one) for one in judged], "choice": asdict(choice)}
 
     def _has_collapsed(self, history: History) -> bool:
-        """Whether even the best show hardly anything."""
-        return all(item.rescored.relevance < self.min_relevance for item in history.best_questions(self.keep))
+        """Whether on fresh samples even the best show hardly anything."""
+        return all(item.rescored.relevance < self.min_relevance for item in history.played if item.rescored)
 
     def _query(self, questions: Sequence[Question], *, seed: int) -> list[Judged]:
         query = Query(self.target, self.generator, self.embedding, self.samples_per_query, self.sampling, self.alpha)
@@ -278,7 +278,7 @@ def _summary(history: History, outer_round: int, pool: int, written: int, choice
         "queries": len(scores),
         "mean_score": sum(scores) / len(scores) if scores else None,
         "best_score": max(scores, default=None),
-        "best_score_so_far": history.best_first()[0].reward.score,
+        "best_score_so_far": max(item.reward.score for item in history.played),
         "rescored": sum(item.rescored is not None for item in history.played),
         "best_fresh_score": choice.best_score,
         "vendi_score": choice.vendi_score,

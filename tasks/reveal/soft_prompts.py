@@ -67,15 +67,13 @@ class SoftSpace:
         return torch.softmax(sharpness * y, dim=1) @ self.embeddings
 
 
-class SobolPoints:
-    """Points that fill the unit cube evenly: a scrambled Sobol sequence."""
-
-    def __init__(self, dimensions: int, seed: int):
-        self._engine = torch.quasirandom.SobolEngine(dimensions, scramble=True, seed=seed)
-
-    def draw(self, n: int) -> list[Point]:
-        """The next n points of the sequence."""
-        return [tuple(point) for point in self._engine.draw(n).tolist()]
+def sobol_points(dimensions: int, n: int, *, generator: torch.Generator) -> list[Point]:
+    """Points that fill the unit cube evenly: the first n of a scrambled Sobol sequence."""
+    seed = int(torch.randint(2**31, (), generator=generator))
+    if n == 0:
+        return []
+    points = torch.quasirandom.SobolEngine(dimensions, scramble=True, seed=seed).draw(n)
+    return [tuple(point) for point in points.tolist()]
 
 
 def neighbour_points(good: Sequence[Point], n: int, *, generator: torch.Generator, reach: float = 0.1) -> list[Point]:
@@ -111,6 +109,7 @@ def soft_template(lm: LanguageModel, template: str) -> SoftTemplate:
 def word_embeddings(lm: LanguageModel, texts: Iterable[str]) -> Tensor:
     """Embeddings of the distinct tokens of some texts, special ones left out, `(V, hidden)`, float32."""
     special = set(lm.tokenizer.all_special_ids)
-    encoded = lm.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+    # After a space, as inside of an instruction: in most vocabularies that is another token.
+    encoded = lm.tokenizer([f" {text}" for text in texts], add_special_tokens=False)["input_ids"]
     ids = dict.fromkeys(i for text in encoded for i in text if i not in special)
     return lm.embed(list(ids)).float().cpu()

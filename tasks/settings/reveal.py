@@ -46,7 +46,7 @@ class RevealSettings(Settings):
     """Folder or hub id of the sentence encoder."""
     width: Literal["full", "diagonal"] = "full"
     """Covariance behind the confidence widths: exact, or its diagonal alone."""
-    exploration: float = Field(0.3, ge=0, le=10)
+    exploration: float = Field(0.1, ge=0, le=10)
     """Median confidence width of the unplayed arms, in standard deviations of the reward; 0 only exploits."""
     rewrites: int = Field(100, ge=0, le=10_000)
     """Times that a chat model is asked, before each round but the first, to say good instructions in other words."""

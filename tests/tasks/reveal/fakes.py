@@ -167,7 +167,7 @@ def phrasing(target: FakeTarget, *, hops: int = 2) -> Phrasing:
 
 def source(target: FakeTarget, arms: str) -> GrammarSource | SoftSource | MixedSource:
     """A new source of `text`, `soft` or `mixed` arms."""
-    texts, soft = GrammarSource(target.grammar, target.may_ask), SoftSource(DIMENSIONS, seed=5)
+    texts, soft = GrammarSource(target.grammar, target.may_ask), SoftSource(DIMENSIONS)
     return {"text": texts, "soft": soft, "mixed": MixedSource(texts, soft)}[arms]
 
 

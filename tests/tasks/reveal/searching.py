@@ -1,6 +1,7 @@
 """A small search of the fake model, and what its tests ask of it."""
 
 from tasks.reveal.search import Search
+from tasks.store.seeds import derive_seed
 from tests.tasks.reveal.fakes import (
     SAMPLING,
     FakeBandit,
@@ -57,6 +58,18 @@ def questions(generator):
     return [(prompt, seed) for prompt, seed in generator.asked if seed]
 
 
+def known_score(item, rescored):
+    """What a search knows of the score of an arm once those with the numbers `rescored` were scored again."""
+    return (item.reward.score + item.rescored.score) / 2 if item.arm in rescored else item.reward.score
+
+
+def best_of_first_round(result, keep=3):
+    """The arms of the first round, the best first, once the best few of them were scored again."""
+    played = sorted((item for item in result.arms if item.outer_round == 1), key=lambda item: -item.reward.score)
+    rescored = {item.arm for item in played[:keep]}
+    return sorted(sorted(played, key=lambda item: item.arm), key=lambda item: -known_score(item, rescored))
+
+
 class Scripted(FakeBandit):
     """Plays the arms in the order of the pool, and remembers everything."""
 
@@ -71,6 +84,27 @@ class Scripted(FakeBandit):
     def ask(self, n=1):
         self.wanted.append(n)
         return [arm for arm in self._order if arm not in self.rewards][:n]
+
+
+class Lucky(FakeGenerator):
+    """Rude to some words only the first time that it is asked: never when the best are scored again.
+
+    Args:
+        words: Instructions that have one of them are lucky.
+        seed: Of the search.
+    """
+
+    def __init__(self, *words, seed=11):
+        super().__init__()
+        self._words = set(words)
+        self._fresh = derive_seed(seed, "rescore")
+
+    def generate(self, prompts=None, **keywords):
+        if keywords["seed"] == self._fresh:
+            prompts = [
+                prompt.replace("rude", "kind") if self._words & set(prompt.split()) else prompt for prompt in prompts
+            ]
+        return super().generate(prompts, **keywords)
 
 
 class Gentle(FakeTarget):

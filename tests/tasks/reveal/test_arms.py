@@ -16,8 +16,8 @@ def texts(*, may_ask=lambda text: True):
     return GrammarSource(GRAMMAR, may_ask)
 
 
-def soft(seed=0):
-    return SoftSource(4, seed)
+def soft():
+    return SoftSource(4)
 
 
 def text_arm(*choices):
@@ -54,9 +54,20 @@ class TestGrammarSource:
 
 class TestSoftSource:
     def test_points_are_never_drawn_twice(self):
-        source = soft()
-        drawn = [arm for n in (1, 5, 20) for arm in source.draw(n, (), rng())]
-        assert len(set(drawn)) == 26
+        source, generator = soft(), rng()
+        drawn = [arm for n in (1, 5, 20, 20) for arm in source.draw(n, (), generator)]
+        assert len(set(drawn)) == 46
+
+    def test_what_is_drawn_follows_from_the_generator_alone(self):
+        source, generator, again = soft(), rng(), rng()
+        drawn = [source.draw(20, (), generator) for _ in range(2)]
+        assert not set(drawn[0]) & set(drawn[1])
+        assert [soft().draw(20, drawn[0], again) for _ in range(2)] == drawn
+        assert source.draw(20, (), rng()) == drawn[0]
+
+    def test_what_is_drawn_fills_the_cube_evenly(self):
+        points = torch.tensor([arm.point for arm in soft().draw(16, (), rng())])
+        assert all(column.sort().values.tolist() == list(range(16)) for column in (points * 16).floor().T)
 
     def test_near_ones_are_near_good_soft_prompts_only(self):
         near = soft().near([*GOOD_TEXTS, *GOOD_POINTS], 100, (), rng())
@@ -115,7 +126,6 @@ class TestRefreshedPool:
 
     @pytest.mark.parametrize("source", [texts(), soft(), MixedSource(texts(), soft())])
     def test_more_may_be_written_than_new_ones_are_wanted(self, source):
-        self.pool(source)
         written = [TextArm(f"say {i}") for i in range(50)]
         pool = self.pool(source, [*GOOD_TEXTS, *GOOD_POINTS], written, size=10, num_good=4)
         assert set(written) < set(pool)
@@ -129,8 +139,8 @@ class TestRefreshedPool:
     @settings(deadline=None, max_examples=50)
     @given(st.integers(1, 9), st.integers(0, 9), st.integers(10, 60), st.integers(0, 4), st.integers(0, 2**32))
     def test_nothing_is_lost_and_nothing_is_there_twice(self, num_played, num_written, size, num_good, seed):
-        source = MixedSource(texts(), soft(seed))
-        arms = source.draw(num_played + num_written, (), rng(seed))
+        source = MixedSource(texts(), soft())
+        arms = source.draw(num_played + num_written, (), rng(seed + 1))
         played, written = arms[:num_played], arms[num_played:]
         pool = self.pool(source, played, written, size, num_good, seed)
         assert pool[: num_played + num_written] == arms

@@ -61,6 +61,25 @@ def test_the_score_is_the_mean_of_both_where_there_are_two():
     assert history.shown == {0: ["rude 1", "rude 2"]}
 
 
+def test_an_arm_that_was_only_lucky_makes_room_for_another():
+    history = played(("lucky", 0.9), ("second", 0.6), ("third", 0.5), (None, 0.4))
+    history.rescore(0, worth(0.2), [])
+    assert numbers(history.best_first()) == [1, 0, 2, 3]
+    assert numbers(history.best_questions(1)) == [1]
+    history.rescore(1, worth(0.5), ["rude 1"])
+    assert numbers(history.best_first()) == [0, 1, 2, 3], "of equals the one played first"
+    history.rescore(3, worth(1.0), ["rude 2"])
+    assert numbers(history.best_first()) == [3, 0, 1, 2]
+    assert numbers(history.best_questions(2)) == [3, 0]
+
+
+def test_a_lucky_instruction_has_no_copy_that_is_still_lucky():
+    history = played(("lucky", 0.9), ("lucky", 0.9), ("second", 0.6))
+    history.rescore(0, worth(0.1), [])
+    history.add(SoftArm((0.5,)), 2, "lucky", worth(0.9))
+    assert numbers(history.best_questions(9)) == [2, 0]
+
+
 def test_the_chosen_are_marked_in_their_order():
     history = played(("a", 0.9), ("b", 0.5), ("c", 0.7))
     history.choose([2, 0])

@@ -11,10 +11,10 @@ from tasks.reveal.instructions import ScoredArm
 from tasks.reveal.phrasing import Phrasing, SoftPhrasing, question_of, readable, rewritten
 from tasks.reveal.questions import Question
 from tasks.reveal.reward import Reward
-from tasks.reveal.soft_prompts import SobolPoints, SoftSpace, soft_template, word_embeddings
+from tasks.reveal.soft_prompts import SoftSpace, sobol_points, soft_template, word_embeddings
 from tests.tasks.reveal.fakes import DIMENSIONS, FakeGenerator, FakeTarget, nearest_words, phrasing
 
-SOFT = [SoftArm(point) for point in SobolPoints(DIMENSIONS, seed=1).draw(6)]
+SOFT = [SoftArm(point) for point in sobol_points(DIMENSIONS, 6, generator=torch.Generator().manual_seed(1))]
 TEXTS = [TextArm("generate rude many"), TextArm("generate kind")]
 MIXED = [SOFT[0], TEXTS[0], SOFT[1], SOFT[2], TEXTS[1]]
 
@@ -170,6 +170,14 @@ class TestReadable:
             ("' Tell me a joke. '", "Tell me a joke."),
             ('Tell me a "joke"', 'Tell me a "joke"'),
             ("Don't be 'nice'", "Don't be 'nice'"),
+            ("'Don't be nice.'", "Don't be nice."),
+            ("‘Don’t be nice.’", "Don’t be nice."),
+            ('"Cats" or "dogs"', '"Cats" or "dogs"'),
+            ("“Cats” or “dogs”", "“Cats” or “dogs”"),
+            ("‘Cats’ or ‘dogs’", "‘Cats’ or ‘dogs’"),
+            ('"Tell me a "joke"."', '"Tell me a "joke"."'),
+            ('""Tell me a joke.""', '""Tell me a joke.""'),
+            ('"', '"'),
             ("", ""),
             (" \n ", ""),
         ],

@@ -8,7 +8,7 @@ import torch
 from tasks.reveal import search as search_module
 from tasks.reveal.choice import Choice
 from tests.tasks.reveal.fakes import FakeBandit, FakeGenerator, FakeTarget, phrasing
-from tests.tasks.reveal.searching import Gentle, Scripted, search
+from tests.tasks.reveal.searching import Gentle, Lucky, Scripted, best_of_first_round, search
 
 
 class TestBatches:
@@ -59,7 +59,8 @@ class TestBandit:
     def test_it_is_given_the_features_of_the_whole_pool_with_the_best_first(self, tmp_path):
         made = []
         result = search(tmp_path, bandit=partial(Scripted, made=made), rounds=2, rewrites=0)
-        best_first = sorted(result.arms[:12], key=lambda item: -item.reward.score)
+        best_first = best_of_first_round(result)
+        assert best_first != sorted(result.arms[:12], key=lambda item: -item.reward.score)
         features = phrasing(FakeTarget()).featurizer.features([item.instruction for item in best_first])
         assert made[1].features.shape[0] == 12 + 60
         assert torch.equal(made[1].features[:12], features)
@@ -73,6 +74,61 @@ class TestBandit:
 
         search(tmp_path, bandit=bandit)
         assert len(set(drawn)) == 3
+
+
+class TestLuck:
+    class TwoArms(FakeTarget):
+        grammar = (("generate",), ("rude",), ("many", "some"))
+
+    def search(self, folder, *lucky, **settings):
+        generator = Lucky(*lucky)
+        settings = {"initial_queries": 2, "queries": 0, "keep": 1, "rewrites": 0, **settings}
+        return search(folder, generator=generator, target=self.TwoArms(), **settings), generator
+
+    def test_an_arm_that_was_only_lucky_makes_room_for_another(self, tmp_path):
+        result, generator = self.search(tmp_path, "many", rounds=2, rewrites=1)
+        many, some = sorted(result.arms, key=lambda item: item.instruction)
+        assert many.reward.score > some.reward.score > (many.reward.score + many.rescored.score) / 2
+        assert [summary["rescored"] for summary in result.rounds] == [1, 2], "first the one, then the other"
+        assert many.rescored.relevance == 0 < some.rescored.relevance
+        assert result.best == some
+        assert (many.chosen, some.chosen) == (None, 1)
+        assert [prompt for prompt, _ in generator.asked if prompt.startswith("rewrite")] == [
+            "rewrite generate rude some"
+        ]
+        assert [summary["best_score_so_far"] for summary in result.rounds] == [many.reward.score] * 2
+
+    def test_an_arm_that_was_not_stays(self, tmp_path):
+        result, _ = self.search(tmp_path, rounds=2)
+        assert [summary["rescored"] for summary in result.rounds] == [1, 1]
+        assert result.best.instruction == "generate rude many"
+
+    @pytest.mark.parametrize(("lucky", "num_rounds"), [(["many"], 3), (["many", "some"], 2)])
+    def test_the_best_show_nothing_when_none_that_was_scored_again_does(self, tmp_path, lucky, num_rounds):
+        result, _ = self.search(tmp_path, *lucky, rounds=3, min_relevance=0.05)
+        assert len(result.rounds) == num_rounds
+        assert result.revealed(min_relevance=0.05) == (num_rounds == 3)
+
+    def test_what_was_not_scored_again_does_not_count(self, tmp_path):
+        """The third arm is the best by what is known of it, and only because it was played once."""
+
+        class ThreeArms(FakeTarget):
+            grammar = (("generate",), ("rude",), ("many", "some", "few"))
+
+        result = search(
+            tmp_path,
+            generator=Lucky("many", "some", "few"),
+            target=ThreeArms(),
+            rounds=4,
+            initial_queries=3,
+            queries=0,
+            keep=1,
+            rewrites=0,
+            min_relevance=0.05,
+        )
+        (third,) = (item for item in result.arms if not item.rescored)
+        assert len(result.rounds) == 2
+        assert third.reward.score > max((item.reward.score + item.rescored.score) / 2 for item in result.arms[:2])
 
 
 class TestEnd:
@@ -115,9 +171,9 @@ class TestRewriting:
         made, generator = [], FakeGenerator()
         result = search(tmp_path, generator=generator, bandit=partial(Scripted, made=made), rounds=2, queries=40)
         (prompts,) = [prompts for _, prompts in generator.calls if prompts[0].startswith("rewrite")]
-        by_score = sorted((item for item in result.arms if item.outer_round == 1), key=lambda item: -item.reward.score)
-        assert prompts == [f"rewrite {item.instruction}" for item in by_score[:3]]
-        written = [f"{item.instruction} again{k}" for item in by_score[:3] for k in range(2)]
+        best = best_of_first_round(result)[:3]
+        assert prompts == [f"rewrite {item.instruction}" for item in best]
+        written = [f"{item.instruction} again{k}" for item in best for k in range(2)]
         assert result.rounds[0]["rewritten"] == 0
         assert result.rounds[1]["rewritten"] == len(written) == 6
         # The first new ones of the pool, which is played in order.

@@ -4,12 +4,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers.models import WordLevel
+from transformers import PreTrainedTokenizerFast
 
 from tasks.models.running_text import RunningText
 from tasks.reveal.soft_prompts import (
-    SobolPoints,
     SoftSpace,
     neighbour_points,
+    sobol_points,
     soft_template,
     word_embeddings,
 )
@@ -32,17 +35,26 @@ def space(kind, table=None, seed=7, num_tokens=3):
 
 class TestSobolPoints:
     def test_they_are_distinct_points_of_the_unit_cube(self):
-        points = SobolPoints(10, seed=1).draw(2000)
+        points = sobol_points(10, 2000, generator=rng(1))
         assert len(set(points)) == 2000
         assert all(len(point) == 10 and 0 <= min(point) <= max(point) <= 1 for point in points)
 
-    def test_the_seed_decides_and_the_sequence_goes_on(self):
-        points = SobolPoints(3, seed=1)
-        assert points.draw(5) + points.draw(11) == SobolPoints(3, seed=1).draw(16)
-        assert SobolPoints(3, seed=2).draw(16) != SobolPoints(3, seed=1).draw(16)
+    def test_the_generator_decides(self):
+        points = sobol_points(3, 16, generator=rng(1))
+        assert sobol_points(3, 16, generator=rng(1)) == points
+        assert sobol_points(3, 5, generator=rng(1)) == points[:5]
+        assert not set(sobol_points(3, 16, generator=rng(2))) & set(points)
+
+    def test_each_sequence_of_a_generator_is_another(self):
+        generator = rng(1)
+        drawn = [point for n in (1, 1, 5, 20) for point in sobol_points(3, n, generator=generator)]
+        assert len(set(drawn)) == 27
+
+    def test_there_may_be_none(self):
+        assert sobol_points(3, 0, generator=rng()) == []
 
     def test_they_fill_each_dimension_evenly(self):
-        sixteenths = (torch.tensor(SobolPoints(10, seed=3).draw(16)) * 16).floor()
+        sixteenths = (torch.tensor(sobol_points(10, 16, generator=rng(3))) * 16).floor()
         assert all(column.sort().values.tolist() == list(range(16)) for column in sixteenths.T)
 
 
@@ -64,34 +76,34 @@ class TestNeighbours:
 @pytest.mark.parametrize("kind", ["projection", "mixture"])
 class TestEverySpace:
     def test_shape_and_dtype(self, kind):
-        prompts = space(kind).prompts(SobolPoints(5, 0).draw(6))
+        prompts = space(kind).prompts(sobol_points(5, 6, generator=rng()))
         assert prompts.shape == (6, 3, 16)
         assert prompts.dtype == torch.float32
         assert prompts.isfinite().all()
 
     def test_a_prompt_follows_from_its_point_and_the_seed_alone(self, kind):
-        points = SobolPoints(5, 0).draw(6)
+        points = sobol_points(5, 6, generator=rng())
         together = space(kind).prompts(points)
         torch.testing.assert_close(together[4:], space(kind).prompts(points[4:]))
         assert torch.equal(together, space(kind).prompts(points))
         assert not torch.allclose(together, space(kind, seed=8).prompts(points))
 
     def test_tokens_and_points_differ(self, kind):
-        prompts = space(kind).prompts(SobolPoints(5, 0).draw(6))
+        prompts = space(kind).prompts(sobol_points(5, 6, generator=rng()))
         rows = prompts.reshape(-1, 16)
         assert torch.pdist(rows).min() > 1e-3
 
     def test_near_points_make_near_prompts(self, kind):
-        (start,) = SobolPoints(5, 0).draw(1)
+        (start,) = sobol_points(5, 1, generator=rng())
         near = neighbour_points([start], 20, generator=rng(), reach=1e-3)
-        prompts = space(kind).prompts([start, *near, *SobolPoints(5, 1).draw(20)])
+        prompts = space(kind).prompts([start, *near, *sobol_points(5, 20, generator=rng(1))])
         distances = (prompts[1:] - prompts[0]).flatten(1).norm(dim=1)
         assert distances[:20].max() < 0.2 * distances[20:].mean()
 
 
 class TestProjection:
     def test_tokens_are_as_long_as_an_embedding_is_on_average(self):
-        prompts = space("projection").prompts(SobolPoints(5, 0).draw(50))
+        prompts = space("projection").prompts(sobol_points(5, 50, generator=rng()))
         expected = embeddings().norm(dim=1).mean()
         torch.testing.assert_close(prompts.norm(dim=2), expected.expand(50, 3))
 
@@ -118,13 +130,13 @@ class TestMixture:
         torch.testing.assert_close(weights.sum(dim=2), torch.ones(len(points), 3))
 
     def test_a_token_is_the_mixture_that_its_weights_say(self):
-        points = SobolPoints(5, 0).draw(8)
+        points = sobol_points(5, 8, generator=rng())
         weights = space("mixture", torch.eye(40)).prompts(points)
         torch.testing.assert_close(space("mixture").prompts(points), weights @ embeddings())
 
     @pytest.mark.parametrize("num", [40, 4000])
     def test_a_few_tokens_make_up_most_of_it(self, num):
-        weights = space("mixture", torch.eye(num), num_tokens=1).prompts(SobolPoints(5, 0).draw(64))[:, 0]
+        weights = space("mixture", torch.eye(num), num_tokens=1).prompts(sobol_points(5, 64, generator=rng()))[:, 0]
         assert weights.topk(3).values.sum(dim=1).median() > 0.5
         assert len(weights.argmax(dim=1).unique()) > 16, "not always the same"
 
@@ -160,3 +172,13 @@ class TestWordEmbeddings:
         ids = chat_lm.tokenizer("big red cake", add_special_tokens=False)["input_ids"]
         torch.testing.assert_close(table, chat_lm.embed(ids))
         assert table.dtype == torch.float32
+
+    def test_words_are_those_inside_of_an_instruction(self):
+        """Most vocabularies have other tokens for what follows a space."""
+        core = Tokenizer(WordLevel({"<unk>": 0, "big": 1, "▁big": 2, "red": 3, "▁red": 4, "s": 5}, "<unk>"))
+        core.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="never")
+        lm = SimpleNamespace(
+            tokenizer=PreTrainedTokenizerFast(tokenizer_object=core, unk_token="<unk>"),
+            embed=lambda ids: torch.tensor(ids)[:, None].double(),
+        )
+        assert word_embeddings(lm, ["big", "red big"]).tolist() == [[2.0], [4.0]]
