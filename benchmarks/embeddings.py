@@ -182,7 +182,7 @@ class Variant:
 
 
 def all_states(world: World) -> dict[int, Embed]:
-    """Of each layer, where the texts of a world lie."""
+    """Where the texts of a world lie, after the token embeddings, the middle layer and the last."""
     texts = list(dict.fromkeys([text for item in world.sets for text in item.texts] + list(world.reference)))
     place = {text: i for i, text in enumerate(texts)}
 
@@ -190,12 +190,15 @@ def all_states(world: World) -> dict[int, Embed]:
         states, _ = mean_states(world.lm, texts, layer, 128)
         return lambda some: states[[place[text] for text in some]]
 
-    return {layer: of_layer(layer) for layer in range(world.lm.model.config.num_hidden_layers + 1)}
+    return {layer: of_layer(layer) for layer in {0, middle_layer(world.lm), last_layer(world.lm)}}
+
+
+def last_layer(lm: LanguageModel) -> int:
+    return lm.model.config.num_hidden_layers
 
 
 def print_choice(worlds: Sequence[World]) -> None:
     states = [all_states(world) for world in worlds]
-    last = [world.lm.model.config.num_hidden_layers for world in worlds]
 
     def row(name: str, layers: Sequence[int | None] = (None, None), **changes: float) -> None:
         parts = zip(worlds, states, layers, strict=False)
@@ -204,7 +207,7 @@ def print_choice(worlds: Sequence[World]) -> None:
 
     row("as it is: middle layer, variances to -1/4, all directions")
     row("token embeddings", (0, 0))
-    row("last layer", last)
+    row("last layer", [last_layer(world.lm) for world in worlds])
     for power, name in ((0, "centred only"), (-0.125, "variances to -1/8"), (-0.5, "whitened, variances to -1/2")):
         row(name, power=power)
     for keep in (16, 32, 64):

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
@@ -302,7 +303,7 @@ def main() -> None:
     parser.add_argument("--targets", nargs="+", default=["toxicity", "person", "coding", "facts"])
     parser.add_argument("--spaces", nargs="+", default=list(SPACES), choices=SPACES)
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES), choices=list(STRATEGIES))
-    parser.add_argument("--out", type=Path, help="file to add a JSON line to for each search")
+    parser.add_argument("--out", type=Path, help="file of JSON lines, one a search; what it holds is not run again")
     parser.add_argument("--table", type=Path, nargs="+", help="files of earlier runs to show; nothing is run")
     parser.add_argument("--plot", type=Path, help="PNG to draw")
     arguments = parser.parse_args()
@@ -311,20 +312,21 @@ def main() -> None:
     if arguments.table:
         outcomes = [one for path in arguments.table for one in read(path)]
     else:
-        outcomes = []
+        outcomes = read(arguments.out) if arguments.out and arguments.out.exists() else []
+        done = {(one.lab_seed, one.target, one.space, one.strategy) for one in outcomes}
+        wanted = list(product(arguments.spaces, arguments.strategies))
         for lab_seed in arguments.lab_seeds:
-            for setting in settings_of(lab_seed, arguments.targets):
-                for space in arguments.spaces:
-                    for strategy in arguments.strategies:
-                        outcomes.append(outcome := setting.run(space, strategy))
-                        line = json.dumps(asdict(outcome))
-                        print(
-                            f"lab {lab_seed}, {setting.target.name}, {space}, {strategy}: {outcome.found:.3f}",
-                            file=sys.stderr,
-                        )
-                        if arguments.out:
-                            with arguments.out.open("a") as file:
-                                file.write(line + "\n")
+            kinds = [kind for kind in arguments.targets if any((lab_seed, kind, *pair) not in done for pair in wanted)]
+            for setting in settings_of(lab_seed, kinds) if kinds else ():
+                for space, strategy in wanted:
+                    if (lab_seed, setting.target.name, space, strategy) in done:
+                        continue
+                    outcomes.append(outcome := setting.run(space, strategy))
+                    words = f"lab {lab_seed}, {setting.target.name}, {space}, {strategy}"
+                    print(f"{words}: {outcome.found:.3f}", file=sys.stderr)
+                    if arguments.out:
+                        with arguments.out.open("a") as file:
+                            file.write(json.dumps(asdict(outcome)) + "\n")
     print(markdown(outcomes))
     if arguments.plot:
         draw(outcomes, arguments.plot)
