@@ -13,7 +13,6 @@ from tasks.models.sampling import Sampling
 from tasks.models.vllm_engine import VllmEngine
 from tasks.settings.errors import UserError
 from tests.tasks.models.fake_server import fake_server
-from tests.tasks.models.vllm_marks import needs_vllm
 
 GREEDY = Sampling(max_new_tokens=12, temperature=0)
 
@@ -92,12 +91,29 @@ def test_resolving_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == ""
 
 
-class TestVllm:
-    pytestmark = needs_vllm
+class EngineDouble:
+    context = 256
 
-    def test_vllm_is_opened_and_closed(self, chat_folder, chat_lm):
-        with open_generator(chat_folder, backend="vllm") as generator:
-            expected = TransformersGenerator(chat_lm).generate(["hello"], sampling=GREEDY, seed=0)
-            assert generator.generate(["hello"], sampling=GREEDY, seed=0) == expected
-        with pytest.raises(AssertionError, match="closed"):
-            generator.generate(["hello"], sampling=GREEDY, seed=0)
+    def __init__(self, path, **settings):
+        self.path, self.settings, self.is_closed = path, settings, False
+        EngineDouble.last = self
+
+    def complete(self, contents, rows, *, sampling, end_token_ids):
+        return [[5, *end_token_ids] for _ in rows]
+
+    def close(self):
+        self.is_closed = True
+
+
+def test_vllm_gets_its_settings_and_is_closed_whatever_happens(chat_folder, monkeypatch):
+    monkeypatch.setattr("tasks.models.vllm_engine.VllmEngine", EngineDouble)
+    with (
+        pytest.raises(KeyError),
+        open_generator(chat_folder, backend="vllm", device="cpu", batch_size=7, vllm_memory=0.3) as generator,
+    ):
+        [[completion]] = generator.generate(["hello"], sampling=GREEDY, seed=0)
+        assert (completion.num_tokens, completion.finished) == (1, True)
+        raise KeyError
+    engine = EngineDouble.last
+    assert (engine.path, engine.is_closed) == (chat_folder, True)
+    assert engine.settings == {"device": "cpu", "dtype": "float32", "batch_size": 7, "memory": 0.3}
