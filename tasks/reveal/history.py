@@ -40,12 +40,15 @@ class History:
         return sorted(self.played, key=lambda item: -self.score(item))
 
     def best_questions(self, n: int) -> list[ScoredArm]:
-        """The best arms that ask different questions: soft prompts may have written the same instruction."""
+        """The best arms that ask different questions: soft prompts may have written the same instruction.
+
+        Of such copies the one played first stands for all, so that no question is scored on fresh samples twice.
+        """
         distinct: dict[Any, ScoredArm] = {}
-        for item in self.best_first():
+        for item in self.played:
             if item.instruction != "":
                 distinct.setdefault(item.arm if item.instruction is None else item.instruction, item)
-        return list(distinct.values())[:n]
+        return sorted(distinct.values(), key=lambda item: -self.score(item))[:n]
 
     def rewards(self) -> Mapping[str, Reward]:
         """What instructions in words were worth: they need not be asked again."""

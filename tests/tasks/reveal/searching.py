@@ -100,11 +100,12 @@ class Lucky(FakeGenerator):
         self._fresh = derive_seed(seed, "rescore")
 
     def generate(self, prompts=None, **keywords):
-        if keywords["seed"] == self._fresh:
-            prompts = [
-                prompt.replace("rude", "kind") if self._words & set(prompt.split()) else prompt for prompt in prompts
-            ]
+        self._is_fresh = keywords["seed"] == self._fresh
         return super().generate(prompts, **keywords)
+
+    def _completion(self, text, draw, sample):
+        is_over = self._is_fresh and self._words & set(text.split())
+        return super()._completion(text.replace("rude", "kind") if is_over else text, draw, sample)
 
 
 class Gentle(FakeTarget):

@@ -8,7 +8,7 @@ from tasks.reveal.instructions import trusted_arms
 from tasks.reveal.reward import no_reward
 from tasks.settings.errors import UserError
 from tests.tasks.reveal.fakes import FakeGenerator, FakeTarget
-from tests.tasks.reveal.searching import Scripted, questions, search
+from tests.tasks.reveal.searching import Lucky, Scripted, questions, search
 
 
 class TestForbidden:
@@ -62,6 +62,16 @@ class TestTwoHops:
         asked = questions(generator)
         assert len(set(asked)) == len(asked)
         assert {prompt for prompt, _ in asked} == set(by_instruction)
+
+    def test_a_lucky_instruction_is_scored_again_once_however_many_copies_it_has(self, tmp_path):
+        generator = Lucky("rude")
+        result = search(tmp_path, generator=generator, arms="soft", queries=60, queries_at_once=6, rewrites=0)
+        rescored = [item.instruction for item in result.arms if item.rescored]
+        lucky = {instruction for instruction in rescored if "rude" in instruction}
+        assert any([item.instruction for item in result.arms].count(instruction) > 1 for instruction in lucky)
+        assert len(set(rescored)) == len(rescored)
+        asked = questions(generator)
+        assert len(set(asked)) == len(asked)
 
     def test_what_was_written_is_what_a_person_reads(self, tmp_path):
         result = search(tmp_path, arms="soft", rewrites=0)

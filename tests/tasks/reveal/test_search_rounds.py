@@ -113,11 +113,11 @@ class TestLuck:
         """The third arm is the best by what is known of it, and only because it was played once."""
 
         class ThreeArms(FakeTarget):
-            grammar = (("generate",), ("rude",), ("many", "some", "few"))
+            grammar = (("generate",), ("rude",), ("many",), ("", "extra1", "extra2"))
 
         result = search(
             tmp_path,
-            generator=Lucky("many", "some", "few"),
+            generator=Lucky("many"),
             target=ThreeArms(),
             rounds=4,
             initial_queries=3,
@@ -127,8 +127,10 @@ class TestLuck:
             min_relevance=0.05,
         )
         (third,) = (item for item in result.arms if not item.rescored)
-        assert len(result.rounds) == 2
-        assert third.reward.score > max((item.reward.score + item.rescored.score) / 2 for item in result.arms[:2])
+        both = [(item.reward.score + item.rescored.score) / 2 for item in result.arms if item.rescored]
+        assert third.reward.score > max(both)
+        assert len(result.rounds) == len(both) == 2
+        assert not result.revealed(min_relevance=0.05)
 
 
 class TestEnd:
