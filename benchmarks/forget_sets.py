@@ -106,7 +106,7 @@ def place_forget_set(settings: RunSettings, run: Run, plan: Plan, source: str) -
         if source == "random":
             write_forget_set(
                 forget.path,
-                search.path,
+                search.ref.folder,
                 settings.reveal,
                 lm=lm,
                 generator=TransformersGenerator(lm, batch_size=128),
