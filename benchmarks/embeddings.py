@@ -1,6 +1,6 @@
-"""Does the diversity of responses, as each embedding sees it, follow the truth? And what do features of arms cost?
+"""Does the diversity of responses, as each embedding sees it, follow the truth?
 
-    python -m benchmarks.embeddings [--sentence-encoder FOLDER] [--parts range truth choice features]
+    python -m benchmarks.embeddings [--sentence-encoder FOLDER] [--parts range truth choice]
 
 The lab says how narrow each sample is meant to be (the Zipf exponent of its words); it is compared with the diversity
 of 24 responses. With REVEAL_RELEASE_DATA naming a folder with `tinystories` and `stories260k`, the same is asked of
@@ -15,21 +15,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from time import process_time
-from unittest.mock import patch
 
 import torch
 from scipy.stats import spearmanr
 from sklearn.feature_extraction.text import HashingVectorizer
 from torch import Tensor
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from tasks.lab.chooser import Chooser
 from tasks.lab.groups import GROUPS, META_GROUPS
 from tasks.lab.instructions import INSTRUCTION_SLOTS, PREFIX, narrowness
 from tasks.lab.meta import meta_example
 from tasks.lab.model import lab_model
-from tasks.models.featurizer import Featurizer
 from tasks.models.generator import TransformersGenerator
 from tasks.models.language_model import LanguageModel, load_language_model
 from tasks.models.sampling import Sampling
@@ -216,59 +212,10 @@ def print_choice(worlds: Sequence[World]) -> None:
         row(f"reference of {size}", sample_size=size)
 
 
-def features_rows() -> list[str]:
-    """Seconds for the features of all arms, with the beginning they share read once and without."""
-    lab = load_language_model(lab_model(LAB_SEED).folder)
-    config = LlamaConfig(
-        vocab_size=4096,
-        hidden_size=384,
-        intermediate_size=1024,
-        num_hidden_layers=8,
-        num_attention_heads=6,
-        attn_implementation="sdpa",
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        large = LanguageModel(LlamaForCausalLM(config).eval(), lab.tokenizer)
-    chance = random.Random(0)
-    arms = list(dict.fromkeys(" ".join((PREFIX, *words(chance))) for _ in range(4000)))[:3000]
-    system = " ".join(chance.choices([word for word in lab.tokenizer.get_vocab() if word.isalpha()], k=98))
-    plain = lab.tokenizer.chat_template
-    rows = []
-    for name, lm, prompts, before in (
-        ("lab model, its own template", lab, arms, ""),
-        ("lab model, a template of 100 tokens", lab, arms, system + " "),
-        ("17 M parameters, its own template", large, arms[:500], ""),
-        ("17 M parameters, a template of 100 tokens", large, arms[:500], system + " "),
-    ):
-        lm.tokenizer.chat_template = before + plain
-        ids = [lm.encode_prompt(prompt) for prompt in prompts]
-        common = next(i for i, column in enumerate(zip(*ids, strict=False)) if len(set(column)) > 1)
-        shared_s, shared = timed(lambda lm=lm, prompts=prompts: Featurizer(lm).features(prompts))
-        with patch("tasks.models.hidden_states._num_common", return_value=0):
-            plain_s, separate = timed(lambda lm=lm, prompts=prompts: Featurizer(lm).features(prompts))
-        difference = float((shared - separate).abs().max())
-        cells = [name, str(len(prompts)), f"{mean(map(len, ids)):.1f}", str(common)]
-        cells += [f"{plain_s:.2f}", f"{shared_s:.2f}", f"{plain_s / shared_s:.2f}", f"{difference:.0e}"]
-        rows.append(f"| {' | '.join(cells)} |")
-    lab.tokenizer.chat_template = plain
-    return rows
-
-
-def timed(work: Callable[[], Tensor], repeats: int = 3) -> tuple[float, Tensor]:
-    """CPU seconds, the best of a few."""
-    times = []
-    for _ in range(repeats):
-        start = process_time()
-        result = work()
-        times.append(process_time() - start)
-    return min(times), result
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sentence-encoder", help="folder or hub id")
-    parser.add_argument("--parts", nargs="+", default=["range", "truth", "choice", "features"])
+    parser.add_argument("--parts", nargs="+", default=["range", "truth", "choice"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
 
@@ -297,9 +244,6 @@ def main() -> None:
     if "choice" in arguments.parts:
         print("\n" + truth_head.replace("embedding", "hidden states", 1) + "\n" + "|---" * 7 + "|")
         print_choice(worlds)
-    if "features" in arguments.parts:
-        print("\n| model | arms | tokens | shared | CPU-s, each by itself | shared once | times faster | difference |")
-        print("|---" * 8 + "|\n" + "\n".join(features_rows()))
 
 
 if __name__ == "__main__":
