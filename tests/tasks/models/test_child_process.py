@@ -71,7 +71,15 @@ def test_closing_ends_it_and_so_does_collecting(child):
     assert not is_running(pid)
 
 
-def test_an_interrupted_question_ends_the_child(child):
+@pytest.fixture
+def interruptible():
+    """A process that was started in the background ignores SIGINT, and Python leaves it at that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupted_question_ends_the_child(child, interruptible):
     child.ask({"do": "echo", "text": ""})
     Timer(0.2, signal.pthread_kill, [main_thread().ident, signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):
