@@ -35,6 +35,7 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.bandit
 	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.embeddings
+	$(BIN)/python -m benchmarks.features
 	$(BIN)/python -m benchmarks.reveal_costs
 	$(BIN)/python -m benchmarks.kills
 
