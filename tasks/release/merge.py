@@ -16,8 +16,8 @@ from safetensors import safe_open
 from torch import Tensor
 
 from tasks.models.language_model import LanguageModel
+from tasks.models.layers import linear_layers
 from tasks.release.adapter import Adapter
-from tasks.release.layers import linear_layers
 from tasks.settings.errors import UserError
 
 

@@ -14,9 +14,9 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
 from tasks.models.language_model import LanguageModel
+from tasks.models.layers import linear_layers
 from tasks.models.pair import Pair
 from tasks.release.adapter import Adapter, Factors
-from tasks.release.layers import linear_layers
 from tasks.settings.errors import UserError
 
 

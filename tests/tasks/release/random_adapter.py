@@ -3,8 +3,8 @@
 import torch
 from transformers import PreTrainedModel
 
+from tasks.models.layers import linear_layers
 from tasks.release.adapter import Adapter, Factors
-from tasks.release.layers import linear_layers
 
 
 def random_adapter(model: PreTrainedModel, seed: int, *, rank: int = 2, alpha: float = 4, size: float = 0.1) -> Adapter:

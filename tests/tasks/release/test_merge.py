@@ -6,8 +6,8 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from tasks.models.language_model import LanguageModel, load_language_model
+from tasks.models.layers import linear_layers
 from tasks.release.adapter import Adapter, Factors, save_adapter
-from tasks.release.layers import linear_layers
 from tasks.release.merge import Checkpoints, Update, merged_weight
 from tasks.settings.errors import UserError
 from tests.tasks.release.random_adapter import random_adapter

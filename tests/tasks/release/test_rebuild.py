@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tasks.models.language_model import LanguageModel
+from tasks.models.layers import linear_layers
 from tasks.release.adapter import Adapter, save_adapter
-from tasks.release.layers import linear_layers
 from tasks.release.merge import Checkpoints, Update
 from tasks.release.rebuild import rebuild, recorded_updates
 from tasks.settings.errors import UserError

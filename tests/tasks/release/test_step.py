@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from tasks.models.language_model import LanguageModel, load_language_model
+from tasks.models.layers import linear_layers
 from tasks.models.pair import Pair
 from tasks.release.adapter import Adapter
 from tasks.release.guard import Guard, Trip, tripped
-from tasks.release.layers import linear_layers
 from tasks.release.merge import Checkpoints, Update
 from tasks.release.step import residual_updates, settle
 from tests.tasks.release.random_adapter import random_adapter

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from tasks.models.language_model import LanguageModel, load_language_model
+from tasks.models.layers import linear_layers
 from tasks.models.pair import Pair
 from tasks.release.adapter import Adapter
-from tasks.release.layers import linear_layers
 from tasks.release.merge import Checkpoints, Update
 from tasks.release.training import _endless_permutations, learning_rate_share, response_loss, train_adapter
 from tasks.settings.errors import UserError

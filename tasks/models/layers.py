@@ -1,4 +1,4 @@
-"""Which layers of a model a release changes."""
+"""Which layers of a model are adapted, merged and quantised."""
 
 from torch import nn
 from transformers import PreTrainedModel
