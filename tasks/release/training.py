@@ -1,6 +1,6 @@
 """Train one adapter: a fresh LoRA on the current model, ordinary next-token loss on the responses."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 
@@ -17,6 +17,7 @@ from tasks.models.language_model import LanguageModel
 from tasks.models.layers import linear_layers
 from tasks.models.pair import Pair
 from tasks.release.adapter import Adapter, Factors
+from tasks.release.o_lora import Penalty
 from tasks.settings.errors import UserError
 
 
@@ -32,6 +33,7 @@ def train_adapter(
     max_grad_norm: float,
     seed: int,
     progress: Callable[[int, float], None] | None = None,
+    penalty: Penalty | None = None,
 ) -> Adapter:
     """The low-rank update that makes the responses of `pairs` likelier under the model.
 
@@ -50,6 +52,7 @@ def train_adapter(
         max_grad_norm: The gradient's norm is clipped to this.
         seed: Decides the first factors and the order of the pairs; the global generators are neither read nor changed.
         progress: Called after each update with its number, from 1, and its loss in nats a token.
+        penalty: Added to the loss, such as `o_lora.away_from`; it is not part of the loss that `progress` is told.
 
     Raises:
         UserError: a pair is longer than the model's context, or the loss is not finite.
@@ -71,7 +74,7 @@ def train_adapter(
                     f"learning_rate: at {learning_rate} the loss became {loss.item()} in {step} updates; lower it."
                 )
             optimizer.zero_grad()
-            loss.backward()
+            (loss + penalty(_live(layers)) if penalty else loss).backward()
             clip_grad_norm_(parameters, max_grad_norm)
             optimizer.param_groups[0]["lr"] = learning_rate * learning_rate_share(step, num_steps)
             optimizer.step()
@@ -127,6 +130,12 @@ def _lora_layers(
         yield layers
     finally:
         wrapped.unload()
+
+
+def _live(layers: Mapping[str, LoraLayer]) -> dict[str, Factors]:
+    return {
+        name: Factors(layer.lora_A["default"].weight, layer.lora_B["default"].weight) for name, layer in layers.items()
+    }
 
 
 def _kept(factor: nn.ModuleDict) -> Tensor:
