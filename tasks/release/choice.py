@@ -14,7 +14,7 @@ from tasks.release.probe import NllOf, Outcome, Probe, score_all, successive_hal
 
 @dataclass
 class Search:
-    """What a choice has read so far, and what it may read with.
+    """What a choice has read so far, and what it reads with.
 
     Attributes:
         probe: What candidates are judged by.
@@ -86,3 +86,19 @@ def search_line(search: Search, line: Line, places: Sequence[float], *, refineme
 def _best_place(search: Search, line: Line, places: Sequence[float]) -> float:
     read = [place for place in places if line(place) in search.outcomes]
     return max(read, key=lambda place: search.rank(search.outcomes[line(place)]))
+
+
+def worst_case(search: Search, finalists: int, outcomes_of: Callable[[Weights], Sequence[Outcome]]) -> Weights:
+    """Of the few best the one whose worst outcome is best: least forgetting, most damage, over several precisions.
+
+    Args:
+        search: What was read at full precision.
+        finalists: How many are looked at.
+        outcomes_of: Of a candidate at the other precisions, damage against the untouched model at the same precision.
+    """
+
+    def rank(weights: Weights) -> tuple[bool, float]:
+        found = [search.outcomes[weights], *outcomes_of(weights)]
+        return search.rank(Outcome(min(o.forgetting for o in found), max(o.damage for o in found)))
+
+    return max(search.best(finalists), key=rank)

@@ -83,6 +83,14 @@ def make_probe(
     return Probe(forget, chosen, {name: untouched_nll(pairs) for name, pairs in chosen.items()}, tau)
 
 
+def outcome_of(
+    probe: Probe, nll_of: Callable[[Sequence[Pair]], Tensor], *, untouched: Mapping[str, Tensor]
+) -> Outcome:
+    """What a loaded model does to the whole probe; damage against `untouched`, by group."""
+    rises = [float((nll_of(pairs) - untouched[name]).mean()) for name, pairs in probe.kept.items()]
+    return Outcome(float(nll_of(probe.forget).clamp(max=probe.tau).mean()), max(rises, default=0.0))
+
+
 def score_all(probe: Probe, candidates: Sequence[Weights], nll_of: NllOf) -> list[Outcome]:
     """What each candidate does to the whole probe, all pairs in one call."""
     return _Read(probe, nll_of).outcomes(candidates, 1.0)

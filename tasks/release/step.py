@@ -2,7 +2,8 @@
 
 F trained on the open forget pairs from theta_{k-1}
 R trained on the retain pairs from theta_{k-1} (`parallel`) or from theta_{k-1} - a F (`residual`, ours)
-theta_k = theta_{k-1} - a F + b R, if it keeps within the guards; else once more with halved weights; else undone
+theta_k = theta_{k-1} - a F + b R, if it keeps within the guards and does not set the forgetting back; else once more
+with halved weights; else undone
 """
 
 import math
@@ -12,9 +13,10 @@ from typing import Any
 
 from tasks.models.language_model import LanguageModel
 from tasks.release.adapter import Adapter
+from tasks.release.candidates import Weights, merge_updates
 from tasks.release.guard import Trip
 from tasks.release.merge import Checkpoints, Update
-from tasks.release.orthogonality import update_cosines
+from tasks.release.orthogonality import interference
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,13 @@ class Attempt:
     retain_weight: float
     scores: Mapping[str, float]
     tripped: tuple[Trip, ...]
+    set_back: str = ""
+    """What it loses of the forgetting reached before; empty: nothing."""
+
+    @property
+    def stays(self) -> bool:
+        """It may be kept."""
+        return not self.tripped and not self.set_back
 
 
 @dataclass(frozen=True)
@@ -39,8 +48,8 @@ class Decision:
     accepted: bool
     why: str
     attempts: tuple[Attempt, ...]
-    cosines: Mapping[str, float]
-    """Between the forget and the retain update, `overall` and by layer."""
+    interference: Mapping[str, Any]
+    """Between the forget and the retain update, `overall` and by `layers`."""
 
     def record(self) -> dict[str, Any]:
         """JSON values; a number that is not finite, such as the perplexity of a broken candidate, becomes null."""
@@ -63,35 +72,49 @@ def settle(
     step: int,
     forget: Adapter,
     retain: Adapter,
-    forget_weight: float,
-    retain_weight: float,
+    weights: Weights,
     measure: Callable[[], Mapping[str, float]],
     guard: Callable[[Mapping[str, float]], Sequence[Trip]],
+    set_back: Callable[[Mapping[str, float]], str] = lambda scores: "",
 ) -> tuple[Decision, list[Update]]:
     """Merge two trained adapters with `(a, b)`, else with `(a/2, b/2)`, else not at all.
 
-    Arguments and result are those of `release_step`; a caller that keeps its adapters in a store trains them itself.
+    Args:
+        lm: Of the shape of theta_0; left at theta_k.
+        checkpoints: Of theta_0.
+        updates: From theta_0 to theta_{k-1}.
+        step: k.
+        forget: F.
+        retain: R.
+        weights: a and b.
+        measure: Scores of the loaded model.
+        guard: The limits that scores break.
+        set_back: One sentence where scores fall back behind the step before, else empty.
+
+    Returns:
+        The decision, and the updates from theta_0 to theta_k.
     """
     attempts: list[Attempt] = []
     for share in (1.0, 0.5):
-        a, b = share * forget_weight, share * retain_weight
-        candidate = [*updates, Update(forget, -a), Update(retain, b)]
+        tried = Weights(share * weights.forget, share * weights.retain)
+        candidate = [*updates, *merge_updates(tried, forget, retain)]
         checkpoints.apply(lm, candidate)
         scores = dict(measure())
-        attempts.append(Attempt(a, b, scores, tuple(guard(scores))))
-        if not attempts[-1].tripped:
+        attempts.append(Attempt(*tried, scores, tuple(guard(scores)), set_back(scores)))
+        if attempts[-1].stays:
             break
     else:
-        a = b = 0.0
+        tried = Weights(0.0, 0.0)
         candidate = list(updates)
         checkpoints.apply(lm, candidate)
-    accepted = not attempts[-1].tripped
-    decision = Decision(step, a, b, accepted, _why(attempts), tuple(attempts), update_cosines(forget, retain))
-    return decision, candidate
+    why = _why(attempts)
+    return Decision(
+        step, *tried, attempts[-1].stays, why, tuple(attempts), interference(forget, retain)
+    ), candidate
 
 
 def _why(attempts: Sequence[Attempt]) -> str:
-    broken = ["; ".join(trip.sentence for trip in attempt.tripped) for attempt in attempts]
+    broken = ["; ".join(filter(None, [*(t.sentence for t in a.tripped), a.set_back])) for a in attempts]
     if not broken[0]:
         return "within all limits"
     if not broken[-1]:

@@ -15,10 +15,24 @@ class ReleaseSettings(Settings):
     order: Literal["parallel", "residual"] = "residual"
     """`parallel`: both adapters from the same weights. `residual`: the retain adapter is trained on the model with the
     forget update already subtracted, so it learns what the subtraction broke."""
+    weights: Literal["line", "model", "fixed"] = "line"
+    """How a step's merge weights a and b are chosen: by a `line` search on what is measured of a probe, by a `model` of it
+    (Gaussian processes), or `fixed`, as given."""
     forget_weight: float = Field(1.0, ge=0, le=10)
-    """Factor a of the forget update that is subtracted."""
+    """Factor a of the forget update that is subtracted; where weights are chosen, they are from 1/8 to 4 times this."""
     retain_weight: float = Field(1.0, ge=0, le=10)
-    """Factor b of the retain update that is added."""
+    """Factor b of the retain update that is added; where weights are chosen, they are from 0 to 1.5 times this."""
+    probe_pairs: int = Field(64, ge=8, le=4096)
+    """Held-out pairs, of the tune split and revealed, that merge weights are chosen by, at most."""
+    max_damage: float = Field(0.01, ge=0, le=10)
+    """Chosen weights may raise the NLL a token of a kept skill's pairs in the probe by this, in nats. Little, because
+    few pairs flatter what was chosen by them."""
+    max_unrepaired: float = Field(0.3, ge=0, le=10)
+    """The same for the forget update alone, before the retain adapter repairs it (`residual`)."""
+    objective: Literal["full", "worst"] = "full"
+    """Merge weights are chosen by the probe at `full` precision, or by the `worst` of it, int8 and int4."""
+    orthogonality: float = Field(0.0, ge=0, le=1e6)
+    """Weight of a penalty on the retain adapter for reading what the forget adapter reads (O-LoRA); 0: none."""
     open_below: float = Field(5.0, gt=0, le=100)
     """A forget pair is trained on only while the current model finds it likely: NLL a token below this, in nats."""
     few_open: float = Field(0.05, ge=0, lt=1)
