@@ -37,8 +37,20 @@ FORGET_ADAPTER = (
     "max_grad_norm",
     "forget_updates",
     "forget_batch",
+    "gradient_checkpointing",
+    "tokens_at_once",
 )
-RETAIN_ADAPTER = ("order", "rank", "lora_alpha", "learning_rate", "max_grad_norm", "retain_updates", "retain_batch")
+RETAIN_ADAPTER = (
+    "order",
+    "rank",
+    "lora_alpha",
+    "learning_rate",
+    "max_grad_norm",
+    "retain_updates",
+    "retain_batch",
+    "gradient_checkpointing",
+    "tokens_at_once",
+)
 MERGE = ("forget_weight", "retain_weight")
 GUARD = ("goal", "goal_nll", "max_drop", "max_perplexity_rise")
 

@@ -7,6 +7,7 @@ from flows.run_settings import RunSettings
 from flows.subject import open_subject
 from tasks.measure_checkpoint import measure_checkpoint
 from tasks.merge_adapters import merge_adapters
+from tasks.subject import one_model
 from tasks.train_adapter import train_forget_adapter, train_retain_adapter
 
 
@@ -19,16 +20,17 @@ def release(settings: RunSettings) -> int:
     """
     run, plan = open_run(settings)
     subject = open_subject(settings, run, plan)
-    measure_checkpoint(subject, plan.checkpoint(0), split="tune")
-    last_accepted, undone = 0, 0
-    for step in range(1, settings.release.steps + 1):
-        forget = train_forget_adapter(subject, plan.forget_adapter(step), step=step, release=settings.release)
-        if not forget.manifest()["scores"]["trained"]:
-            break
-        train_retain_adapter(subject, plan.retain_adapter(step), step=step, release=settings.release)
-        merged = merge_adapters(subject, plan.checkpoint(step), step=step, release=settings.release)
-        outcome = merged.manifest()["scores"]
-        last_accepted, undone = (step, 0) if outcome["accepted"] else (last_accepted, undone + 1)
-        if outcome["goal_met"] or undone == settings.release.patience:
-            break
+    with one_model():
+        measure_checkpoint(subject, plan.checkpoint(0), split="tune")
+        last_accepted, undone = 0, 0
+        for step in range(1, settings.release.steps + 1):
+            forget = train_forget_adapter(subject, plan.forget_adapter(step), step=step, release=settings.release)
+            if not forget.manifest()["scores"]["trained"]:
+                break
+            train_retain_adapter(subject, plan.retain_adapter(step), step=step, release=settings.release)
+            merged = merge_adapters(subject, plan.checkpoint(step), step=step, release=settings.release)
+            outcome = merged.manifest()["scores"]
+            last_accepted, undone = (step, 0) if outcome["accepted"] else (last_accepted, undone + 1)
+            if outcome["goal_met"] or undone == settings.release.patience:
+                break
     return last_accepted

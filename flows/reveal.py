@@ -17,6 +17,7 @@ from flows.subject import open_subject
 from tasks.build_forget_set import build_forget_set
 from tasks.search_arms import search_arms
 from tasks.store.lock import run_lock
+from tasks.subject import one_model
 
 
 @flow(name="reveal", flow_run_name="reveal-{settings.run_name}", persist_result=False)
@@ -27,7 +28,7 @@ def reveal(settings: RunSettings) -> bool:
         Whether the model revealed anything to forget.
     """
     run, plan = open_run(settings)
-    with run_lock(run.path / ".lock"):
+    with run_lock(run.path / ".lock"), one_model():
         subject = open_subject(settings, run, plan)
         search_arms(subject, plan.search, reveal=settings.reveal)
         forget_set = build_forget_set(subject, plan.forget_set, reveal=settings.reveal)

@@ -1,7 +1,8 @@
 """What all tasks of a run share: the run, the untouched model, the target, and how to load them."""
 
 import json
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 RETAIN_SET = "retain-set/retain-set.jsonl"
 FORGET_SET = "forget-set/forget-set.jsonl"
 HELD_OUT = "held_out"
+
+
+@contextmanager
+def one_model() -> Iterator[None]:
+    """Inside the block the tasks of a run share one model in memory, read once; after it the memory is free."""
+    from tasks.release.resident import resident_model
+
+    with resident_model():
+        yield
 
 
 @dataclass(frozen=True)
@@ -47,14 +57,18 @@ class Subject:
     seed: int
 
     def load_model(self, step: int = 0) -> "LanguageModel":
-        """The model after a step; step 0 is the untouched one."""
-        from tasks.models.language_model import load_language_model
-        from tasks.release.rebuild import rebuild
+        """The model after a step; step 0 is the untouched one. Models from earlier calls can no longer be used."""
+        from tasks.release.rebuild import recorded_updates
+        from tasks.release.resident import take_model
 
-        lm = load_language_model(self.base, device=self.device, dtype=self.model.dtype)
-        if step:
-            rebuild(lm, self.base, self.run.path, step)
-        return lm
+        updates = recorded_updates(self.run.path, step)
+        return take_model(self.base, updates, device=self.device, dtype=self.model.dtype)
+
+    def load_other_model(self, folder: Path) -> "LanguageModel":
+        """A model that is not this run's, such as gold; the run's own leaves the memory for it."""
+        from tasks.release.resident import take_model
+
+        return take_model(folder, [], device=self.device, dtype=self.model.dtype)
 
     def open_generator(self, lm: "LanguageModel") -> "AbstractContextManager[Generator]":
         """What generates in the reveal, with the untouched model, which `lm` is."""

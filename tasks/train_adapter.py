@@ -86,5 +86,7 @@ def _trainer(
         batch_size=batch_size,
         max_grad_norm=release.max_grad_norm,
         seed=seed,
+        gradient_checkpointing=release.gradient_checkpointing,
+        tokens_at_once=release.tokens_at_once,
         progress=lambda update, loss: progress(update / num_updates, f"loss {loss:.2f}"),
     )

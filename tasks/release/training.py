@@ -1,8 +1,9 @@
 """Train one adapter: a fresh LoRA on the current model, ordinary next-token loss on the responses."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import islice
+from math import isfinite
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -12,7 +13,9 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
+from transformers.modeling_layers import GradientCheckpointingLayer
 
+from tasks.models.batching import batches_by_tokens
 from tasks.models.language_model import LanguageModel
 from tasks.models.layers import linear_layers
 from tasks.models.pair import Pair
@@ -32,6 +35,8 @@ def train_adapter(
     batch_size: int,
     max_grad_norm: float,
     seed: int,
+    gradient_checkpointing: bool = False,
+    tokens_at_once: int = 0,
     progress: Callable[[int, float], None] | None = None,
     penalty: Penalty | None = None,
 ) -> Adapter:
@@ -51,6 +56,8 @@ def train_adapter(
         batch_size: Pairs an update, at most.
         max_grad_norm: The gradient's norm is clipped to this.
         seed: Decides the first factors and the order of the pairs; the global generators are neither read nor changed.
+        gradient_checkpointing: Keep only the input of each block for the way back, and compute the rest again there.
+        tokens_at_once: Tokens in one pass, padding included, at most; 0: a batch is one pass. The loss is the same.
         progress: Called after each update with its number, from 1, and its loss in nats a token.
         penalty: Added to the loss, such as `o_lora.away_from`; it is not part of the loss that `progress` is told.
 
@@ -64,22 +71,27 @@ def train_adapter(
     encoded = {i: lm.encode_pair(pairs[i]) for i in sorted(set(drawn))}
     lm.require_context(max(len(ids) for ids, _ in encoded.values()))
 
-    with _lora_layers(lm.model, rank=rank, alpha=alpha, generator=generator) as layers:
+    with ExitStack() as stack:
+        layers = stack.enter_context(_lora_layers(lm.model, rank=rank, alpha=alpha, generator=generator))
+        if gradient_checkpointing:
+            stack.enter_context(_gradient_checkpointing(lm.model))
         parameters = [p for layer in layers.values() for p in layer.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(parameters, weight_decay=0.0)
         for step in range(1, num_steps + 1):
-            loss = response_loss(lm.model, [encoded[i] for i in drawn[(step - 1) * batch_size : step * batch_size]])
-            if not torch.isfinite(loss):
-                raise UserError(
-                    f"learning_rate: at {learning_rate} the loss became {loss.item()} in {step} updates; lower it."
-                )
+            batch = [encoded[i] for i in drawn[(step - 1) * batch_size : step * batch_size]]
             optimizer.zero_grad()
-            (loss + penalty(_live(layers)) if penalty else loss).backward()
+            loss = add_gradients(lm.model, batch, tokens_at_once=tokens_at_once)
+            if not isfinite(loss):
+                raise UserError(
+                    f"learning_rate: at {learning_rate} the loss became {loss} in {step} updates; lower it."
+                )
+            if penalty:
+                penalty(_live(layers)).backward()
             clip_grad_norm_(parameters, max_grad_norm)
             optimizer.param_groups[0]["lr"] = learning_rate * learning_rate_share(step, num_steps)
             optimizer.step()
             if progress:
-                progress(step, loss.item())
+                progress(step, loss)
         factors = {name: Factors(_kept(layer.lora_A), _kept(layer.lora_B)) for name, layer in layers.items()}
     return Adapter(factors, alpha=alpha)
 
@@ -92,6 +104,31 @@ def learning_rate_share(step: int, num_steps: int) -> float:
     """
     num_up = max(1, num_steps // 10)
     return min(step / num_up, (num_steps + 1 - step) / (num_steps + 1 - num_up))
+
+
+def add_gradients(
+    model: PreTrainedModel, batch: Sequence[tuple[Sequence[int], int]], *, tokens_at_once: int = 0
+) -> float:
+    """Add the gradients of `response_loss` to the parameters, in passes of bounded size; returns the loss.
+
+    Sequences of like length share a pass, and each pass counts by its response tokens: up to rounding the sum is the
+    loss of the whole batch, so what an update learns from does not depend on how it is divided.
+
+    Args:
+        model: Any causal language model of transformers.
+        batch: As `response_loss` takes it.
+        tokens_at_once: Tokens in one pass, padding included, at most; 0: all in one pass.
+    """
+    lengths = [len(ids) for ids, _ in batch]
+    num_tokens = [len(ids) - max(start, 1) for ids, start in batch]
+    fits = not tokens_at_once or max(lengths) * len(batch) <= tokens_at_once
+    total = 0.0
+    for indices in [range(len(batch))] if fits else batches_by_tokens(lengths, tokens_at_once):
+        share = sum(num_tokens[i] for i in indices) / sum(num_tokens)
+        loss = share * response_loss(model, [batch[i] for i in indices])
+        loss.backward()
+        total += loss.item()
+    return total
 
 
 def response_loss(model: PreTrainedModel, batch: Sequence[tuple[Sequence[int], int]]) -> Tensor:
@@ -130,6 +167,31 @@ def _lora_layers(
         yield layers
     finally:
         wrapped.unload()
+
+
+@contextmanager
+def _gradient_checkpointing(model: PreTrainedModel) -> Iterator[None]:
+    """Blocks keep only their inputs for the way back inside the block; off again after it, without a trace.
+
+    Chen et al., "Training Deep Nets with Sublinear Memory Cost", arXiv:1604.06174.
+
+    Raises:
+        UserError: the model's class cannot do it.
+    """
+    if not model.supports_gradient_checkpointing:
+        raise UserError(f"release.gradient_checkpointing is on, but {type(model).__name__} cannot do it; turn it off.")
+    blocks = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    # This also makes the embeddings require gradients, without which a frozen model's blocks may get none.
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    for block in blocks:
+        block.training = True  # A block asks this flag. Only it: whatever drops out inside stays in evaluation mode.
+    try:
+        yield
+    finally:
+        for block in blocks:
+            block.training = False
+        model.gradient_checkpointing_disable()
+        model.disable_input_require_grads()
 
 
 def _live(layers: Mapping[str, LoraLayer]) -> dict[str, Factors]:

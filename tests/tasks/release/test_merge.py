@@ -1,12 +1,17 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from peft import PeftModel
+from safetensors import safe_open
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from tasks.models.language_model import LanguageModel, load_language_model
 from tasks.models.layers import linear_layers
+from tasks.release import merge
 from tasks.release.adapter import Adapter, Factors, save_adapter
 from tasks.release.merge import Checkpoints, Update, merged_weight
 from tasks.settings.errors import UserError
@@ -152,6 +157,26 @@ def test_sharded_weights_with_an_index(lm: LanguageModel, model_folder: Path, tm
     Checkpoints(tmp_path).apply(lm, [])
     Checkpoints(tmp_path).apply(lm, updates)
     assert equal(state(lm), whole)
+
+
+def test_each_shard_is_opened_once_and_each_tensor_read_once(
+    lm: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lm.model.save_pretrained(tmp_path, max_shard_size="100KB")
+    checkpoints = Checkpoints(tmp_path)
+    opened: list[Path] = []
+    read: list[str] = []
+
+    @contextmanager
+    def counted(file: Path, framework: str) -> Iterator[SimpleNamespace]:
+        opened.append(file)
+        with safe_open(file, framework=framework) as tensors:
+            yield SimpleNamespace(get_tensor=lambda name: read.append(name) or tensors.get_tensor(name))
+
+    monkeypatch.setattr(merge, "safe_open", counted)
+    checkpoints.apply(lm, [Update(random_adapter(lm.model, 1), 1.0), Update(random_adapter(lm.model, 2), 1.0)])
+    assert len(opened) == len(set(opened)) > 1
+    assert sorted(read) == sorted(f"{name}.weight" for name in linear_layers(lm.model))
 
 
 def test_the_files_of_the_untouched_model_are_only_read(lm: LanguageModel, model_folder: Path) -> None:

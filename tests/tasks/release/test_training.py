@@ -11,7 +11,14 @@ from tasks.models.layers import linear_layers
 from tasks.models.pair import Pair
 from tasks.release.adapter import Adapter
 from tasks.release.merge import Checkpoints, Update
-from tasks.release.training import _endless_permutations, learning_rate_share, response_loss, train_adapter
+from tasks.release.training import (
+    _endless_permutations,
+    _lora_layers,
+    add_gradients,
+    learning_rate_share,
+    response_loss,
+    train_adapter,
+)
 from tasks.settings.errors import UserError
 
 PAIRS = [
@@ -82,6 +89,90 @@ def test_every_linear_layer_has_float32_factors_of_the_rank(lm: LanguageModel) -
         assert (A.shape, B.shape) == ((4, layer.in_features), (layer.out_features, 4))
         assert A.dtype == B.dtype == torch.float32
         assert not A.requires_grad
+
+
+def gradients(lm: LanguageModel, pairs: list[Pair], tokens_at_once: int) -> tuple[float, list[int], list[torch.Tensor]]:
+    """Loss, the sizes of the passes, and the gradients of factors that are not zero."""
+    generator = torch.Generator().manual_seed(1)
+    passes: list[int] = []
+    hook = lm.model.register_forward_hook(
+        lambda module, inputs, kwargs, output: passes.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    with _lora_layers(lm.model, rank=4, alpha=8, generator=generator) as layers:
+        parameters = [p for layer in layers.values() for p in layer.parameters() if p.requires_grad]
+        with torch.no_grad():
+            for parameter in parameters:
+                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
+        loss = add_gradients(lm.model, [lm.encode_pair(pair) for pair in pairs], tokens_at_once=tokens_at_once)
+        hook.remove()
+        return loss, passes, [p.grad.clone() for p in parameters]
+
+
+@pytest.mark.parametrize("tokens_at_once", [1, 20, 40])
+def test_a_batch_in_parts_has_the_gradients_of_the_whole(lm: LanguageModel, tokens_at_once: int) -> None:
+    whole_loss, whole_passes, whole = gradients(lm, PAIRS, 0)
+    loss, passes, parts = gradients(lm, PAIRS, tokens_at_once)
+    assert len(whole_passes) == 1 < len(passes)
+    assert loss == pytest.approx(whole_loss, rel=1e-5)
+    for part, all_at_once in zip(parts, whole, strict=True):
+        torch.testing.assert_close(part, all_at_once, rtol=1e-4, atol=1e-6)
+
+
+def test_no_pass_is_larger_than_allowed(lm: LanguageModel) -> None:
+    longest = max(len(lm.encode_pair(pair)[0]) for pair in PAIRS)
+    assert max(gradients(lm, PAIRS, 2 * longest)[1]) <= 2 * longest
+
+
+def test_without_a_limit_an_update_is_one_plain_backward_pass(lm: LanguageModel) -> None:
+    """Bit for bit: what the lab's numbers were made with."""
+    _, _, ours = gradients(lm, PAIRS, 0)
+    generator = torch.Generator().manual_seed(1)
+    with _lora_layers(lm.model, rank=4, alpha=8, generator=generator) as layers:
+        parameters = [p for layer in layers.values() for p in layer.parameters() if p.requires_grad]
+        with torch.no_grad():
+            for parameter in parameters:
+                parameter.copy_(0.1 * torch.randn(parameter.shape, generator=generator))
+        response_loss(lm.model, [lm.encode_pair(pair) for pair in PAIRS]).backward()
+        assert all(torch.equal(p.grad, gradient) for p, gradient in zip(parameters, ours, strict=True))
+
+
+def test_a_limit_that_everything_is_within_changes_no_bit(lm: LanguageModel) -> None:
+    assert same(train(lm, PAIRS), train(lm, PAIRS, tokens_at_once=1000))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_gradient_checkpointing_trains_every_layer_to_the_same_bits(model_folder: Path, dtype: str) -> None:
+    lm = load_language_model(model_folder, dtype=dtype)
+    adapter = train(lm, PAIRS, num_steps=3, gradient_checkpointing=True)
+    assert all(factors.B.abs().max() > 0 for factors in adapter.factors.values())
+    assert same(adapter, train(lm, PAIRS, num_steps=3))
+
+
+def test_gradient_checkpointing_computes_the_blocks_twice(lm: LanguageModel) -> None:
+    times = {"norm": 0}
+    hook = lm.model.model.layers[0].input_layernorm.register_forward_hook(
+        lambda *_: times.update(norm=times["norm"] + 1)
+    )
+    train(lm, PAIRS, num_steps=1)
+    assert times["norm"] == 1
+    train(lm, PAIRS, num_steps=1, gradient_checkpointing=True)
+    hook.remove()
+    assert times["norm"] == 3
+
+
+def test_gradient_checkpointing_leaves_no_trace(lm: LanguageModel) -> None:
+    weights = {name: tensor.clone() for name, tensor in lm.model.state_dict().items()}
+    types = {name: type(module) for name, module in lm.model.named_modules()}
+    for num_steps, learning_rate in ((2, 1e-2), (3, 1e30)):
+        if learning_rate < 1:
+            train(lm, PAIRS, num_steps=num_steps, learning_rate=learning_rate, gradient_checkpointing=True)
+        else:
+            with pytest.raises(UserError, match="learning_rate"):
+                train(lm, PAIRS, num_steps=num_steps, learning_rate=learning_rate, gradient_checkpointing=True)
+        assert_untouched(lm, weights, types)
+        assert not lm.model.is_gradient_checkpointing
+        assert not any(module._forward_hooks or module._forward_pre_hooks for module in lm.model.modules())
+        assert not lm.model.get_input_embeddings()(torch.tensor([1])).requires_grad
 
 
 def same(left: Adapter, right: Adapter) -> bool:
