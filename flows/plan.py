@@ -42,6 +42,7 @@ FORGET_ADAPTER = (
 )
 RETAIN_ADAPTER = (
     "order",
+    "orthogonality",
     "rank",
     "lora_alpha",
     "learning_rate",
@@ -51,7 +52,10 @@ RETAIN_ADAPTER = (
     "gradient_checkpointing",
     "tokens_at_once",
 )
-MERGE = ("forget_weight", "retain_weight")
+FORGET_WEIGHT = ("weights", "forget_weight", "open_below", "probe_pairs", "max_unrepaired")
+MERGE = ("weights", "forget_weight", "retain_weight")
+CHOICE = ("open_below", "probe_pairs", "max_damage", "objective")
+MEASURED = ("max_new_tokens", "prefill_tokens", "quantised")
 GUARD = ("goal", "goal_nll", "max_drop", "max_perplexity_rise")
 
 
@@ -113,23 +117,40 @@ class Plan:
         settings = {"release": self._some("release", FORGET_ADAPTER)}
         return self._unit(f"{_folder(step)}/forget-adapter", settings, self.forget_set, self.checkpoint(step - 1))
 
+    def forget_weight(self, step: int) -> Unit | None:
+        """How much of a step's forget update is subtracted; none where that is given, or chosen together with b."""
+        if not self.settings.release.chooses_first:
+            return None
+        settings = {
+            "release": self._some("release", FORGET_WEIGHT),
+            "measure": self._some("measure", ("tune_prompts",)),
+        }
+        parents = self.forget_adapter(step), self.retain_set, self.forget_set
+        return self._unit(f"{_folder(step)}/forget-weight", settings, *parents)
+
     def retain_adapter(self, step: int) -> Unit:
-        """The retain adapter of a step; in `residual` order it also depends on the forget adapter and its weight."""
+        """The retain adapter of a step; what it depends on of the forget adapter is a matter of order and penalty."""
+        release = self.settings.release
         settings = self._some("release", RETAIN_ADAPTER)
         parents = [self.retain_set, self.checkpoint(step - 1)]
-        if self.settings.release.order == "residual":
-            settings |= self._some("release", ("forget_weight",))
+        if release.order == "residual" or release.orthogonality:
             parents.append(self.forget_adapter(step))
+        if release.order == "residual":
+            if weight := self.forget_weight(step):
+                parents.append(weight)
+            else:
+                settings |= self._some("release", ("forget_weight",))
         return self._unit(f"{_folder(step)}/retain-adapter", {"release": settings}, *parents)
 
     def checkpoint(self, step: int) -> Unit:
         """A step merged, measured and judged; step 0 is the untouched model, measured."""
         if step not in self._checkpoints:
-            measured = {"measure": self._some("measure", ("tune_prompts", "max_new_tokens", "prefill_tokens"))}
+            measured = {"measure": self._some("measure", ("tune_prompts", *MEASURED))}
             if step == 0:
                 unit = self._unit(_folder(0), measured, self.retain_set, self.forget_set)
             else:
-                judged = {"release": self._some("release", MERGE)}
+                chosen = () if self.settings.release.weights == "fixed" else CHOICE
+                judged = {"release": self._some("release", (*MERGE, *chosen))}
                 judged["measure"] = measured["measure"] | self._some("measure", GUARD)
                 adapters = self.forget_adapter(step), self.retain_adapter(step)
                 unit = self._unit(_folder(step), judged, *adapters, self.checkpoint(0))
@@ -138,7 +159,7 @@ class Plan:
 
     def report(self, moment: str, step: int) -> Unit:
         """The report split, measured `before` (step 0), `after` (the last accepted step) and on the `gold` model."""
-        settings = {"measure": self._some("measure", ("report_prompts", "max_new_tokens", "prefill_tokens"))}
+        settings = {"measure": self._some("measure", ("report_prompts", *MEASURED))}
         subject = self.gold if moment == "gold" else self.checkpoint(step)
         assert subject is not None
         return self._unit(f"report/{moment}", settings, self.retain_set, self.forget_set, subject)
@@ -165,7 +186,13 @@ class Plan:
         yield from filter(None, (self.model, self.gold))
         yield from (self.retain_set, self.search, self.forget_set, self.checkpoint(0), self.report("before", 0))
         for step in range(1, steps + 1):
-            yield from (self.forget_adapter(step), self.retain_adapter(step), self.checkpoint(step))
+            units = (
+                self.forget_adapter(step),
+                self.forget_weight(step),
+                self.retain_adapter(step),
+                self.checkpoint(step),
+            )
+            yield from filter(None, units)
         yield self.report("after", last_step)
         if self.gold:
             yield self.report("gold", last_step)

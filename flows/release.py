@@ -5,6 +5,7 @@ from prefect import flow
 from flows.opening import open_run
 from flows.run_settings import RunSettings
 from flows.subject import open_subject
+from tasks.choose_weight import choose_forget_weight
 from tasks.measure_checkpoint import measure_checkpoint
 from tasks.merge_adapters import merge_adapters
 from tasks.subject import one_model
@@ -16,21 +17,23 @@ def release(settings: RunSettings) -> int:
     """Take steps until the goal is met, few forget pairs are still likely, or steps only do harm.
 
     Returns:
-        The last accepted step; 0 if there is none.
+        The best of the accepted steps; 0 if there is none.
     """
     run, plan = open_run(settings)
     subject = open_subject(settings, run, plan)
     with one_model():
         measure_checkpoint(subject, plan.checkpoint(0), split="tune")
-        last_accepted, undone = 0, 0
+        accepted, undone = [], 0
         for step in range(1, settings.release.steps + 1):
             forget = train_forget_adapter(subject, plan.forget_adapter(step), step=step, release=settings.release)
             if not forget.manifest()["scores"]["trained"]:
                 break
+            if weight := plan.forget_weight(step):
+                choose_forget_weight(subject, weight, step=step, release=settings.release)
             train_retain_adapter(subject, plan.retain_adapter(step), step=step, release=settings.release)
             merged = merge_adapters(subject, plan.checkpoint(step), step=step, release=settings.release)
             outcome = merged.manifest()["scores"]
-            last_accepted, undone = (step, 0) if outcome["accepted"] else (last_accepted, undone + 1)
+            accepted, undone = ([*accepted, step], 0) if outcome["accepted"] else (accepted, undone + 1)
             if outcome["goal_met"] or undone == settings.release.patience:
                 break
-    return last_accepted
+    return subject.best_step(accepted)

@@ -10,6 +10,7 @@ from tasks.store.disk import write_file
 from tasks.store.folders import UnitRef
 from tasks.store.keys import Unit
 from tasks.subject import Subject
+from tasks.train_adapter import residual_weight
 from tasks.unit_task import unit_task
 
 
@@ -19,41 +20,49 @@ def merge_adapters(subject: Subject, unit: Unit, *, step: int, release: ReleaseS
     if found := subject.run.find(unit):
         return found
     from tasks.release.adapter import load_adapter
-    from tasks.release.goals import release_guards, unmet_goals
+    from tasks.release.candidates import Weights
+    from tasks.release.goals import release_guards, set_back, unmet_goals
     from tasks.release.guard import tripped
     from tasks.release.merge import Checkpoints
     from tasks.release.rebuild import recorded_updates
     from tasks.release.step import settle
 
     with subject.run.write(unit) as writer:
-        lm = subject.load_model()
+        folder = subject.run.folder(unit)
+        forget, retain = (load_adapter(folder / f"{side}-adapter") for side in ("forget", "retain"))
+        lm = subject.load_model(step - 1)
+        if release.weights == "fixed":
+            weights, read = Weights(release.forget_weight, release.retain_weight), None
+        elif release.chooses_first:
+            a = residual_weight(folder, release)
+            weights, read = subject.weight_chooser(lm, step, release).retain_weight(forget, retain, a)
+        else:
+            weights, read = subject.weight_chooser(lm, step, release).both_weights(forget, retain)
+
         limits = subject.measure
-        before = subject.read_scores(0)
-        guards = release_guards(
-            before.utility, max_drop=limits.max_drop, max_perplexity_rise=limits.max_perplexity_rise
-        )
+        before, previous = subject.read_scores(0), subject.read_scores(step - 1)
+        guards = release_guards(before, max_drop=limits.max_drop, max_perplexity_rise=limits.max_perplexity_rise)
         measured = []
 
         def measure() -> dict[str, float]:
             measured.append(subject.measure_model(lm, "tune"))
             return measured[-1].guarded()
 
-        folder = subject.run.folder(unit)
         decision, _ = settle(
             lm,
             Checkpoints(subject.base),
             recorded_updates(subject.run.path, step - 1),
             step=step,
-            forget=load_adapter(folder / "forget-adapter"),
-            retain=load_adapter(folder / "retain-adapter"),
-            forget_weight=release.forget_weight,
-            retain_weight=release.retain_weight,
+            forget=forget,
+            retain=retain,
+            weights=weights,
             measure=measure,
             guard=lambda scores: tripped(guards, before.guarded(), scores),
+            set_back=lambda: set_back(previous, measured[-1], goal_nll=limits.goal_nll),
         )
-        scores = measured[-1] if decision.accepted else subject.read_scores(step - 1)
+        scores = measured[-1] if decision.accepted else previous
         unmet = unmet_goals(scores, goal=limits.goal, goal_nll=limits.goal_nll)
-        record = decision.record() | {"goal_met": decision.accepted and not unmet}
+        record = decision.record() | {"choice": read, "goal_met": decision.accepted and not unmet}
         write_file(writer.path / "merge.json", json.dumps(record, indent=2) + "\n")
         write_file(writer.path / SCORES, json.dumps(scores.to_json(), indent=2) + "\n")
         writer.scores |= {"accepted": decision.accepted, "goal_met": record["goal_met"], **scores.to_json()}

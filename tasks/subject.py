@@ -1,13 +1,14 @@
 """What all tasks of a run share: the run, the untouched model, the target, and how to load them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.settings.model import ModelSettings
+from tasks.settings.release import ReleaseSettings
 from tasks.settings.target import MeasureSettings, TargetSettings
 from tasks.store.run import Run
 from tasks.store.seeds import derive_seed
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tasks.models.generator import Generator
     from tasks.models.language_model import LanguageModel
     from tasks.models.pair import Pair
+    from tasks.release.weights import WeightChooser
     from tasks.targets.target import Split, Target
 
 
@@ -118,7 +120,50 @@ class Subject:
             prefill_tokens=self.measure.prefill_tokens,
             batch_size=self.model.batch_size,
             seed=derive_seed(self.seed, "measure", split),
+            schemes=self.measure.quantised,
         )
+
+    def weight_chooser(self, lm: "LanguageModel", step: int, release: ReleaseSettings) -> "WeightChooser":
+        """What chooses the merge weights of a step, on its model, by held-out revealed pairs and the `tune` split."""
+        from tasks.models.pair import Pair
+        from tasks.release.merge import Checkpoints
+        from tasks.release.rebuild import recorded_updates
+        from tasks.release.weights import WeightChooser, probe_of
+
+        target = self.load_target()
+        kept = {m.name: [Pair(e.prompt, e.response) for e in m.examples["tune"] if e.response] for m in target.utility}
+        checkpoints, updates = Checkpoints(self.base), recorded_updates(self.run.path, step - 1)
+        probe = probe_of(
+            lm,
+            checkpoints,
+            updates,
+            forget=self.pairs(FORGET_SET, HELD_OUT),
+            kept=kept | {"text": self.pairs(RETAIN_SET, "tune")},
+            primary=target.primary,
+            tau=release.open_below,
+            size=release.probe_pairs,
+            batch_size=self.model.batch_size,
+        )
+        return WeightChooser(
+            lm,
+            checkpoints,
+            updates,
+            probe,
+            strategy=release.weights,
+            objective=release.objective,
+            forget_unit=release.forget_weight,
+            retain_unit=release.retain_weight,
+            max_damage=release.max_damage,
+            max_unrepaired=release.max_unrepaired,
+            batch_size=self.model.batch_size,
+        )
+
+    def best_step(self, accepted: Sequence[int]) -> int:
+        """The best of the accepted steps by what was measured on the `tune` split; 0 if there is none."""
+        from tasks.release.goals import best_step
+
+        scores = {step: self.read_scores(step) for step in accepted}
+        return best_step(scores, goal=self.measure.goal, goal_nll=self.measure.goal_nll) if scores else 0
 
     def read_scores(self, step: int) -> "Scores":
         """What was measured of the checkpoint after a step, on the `tune` split."""

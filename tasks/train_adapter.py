@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prefect import get_run_logger
 
+from tasks.choose_weight import CHOICE
 from tasks.settings.release import ReleaseSettings
 from tasks.store.disk import write_file
 from tasks.store.folders import UnitRef
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from tasks.models.language_model import LanguageModel
     from tasks.models.pair import Pair
     from tasks.release.adapter import Adapter
+    from tasks.release.o_lora import Penalty
 
 GATE = "gate.json"
 
@@ -56,23 +59,38 @@ def train_retain_adapter(subject: Subject, unit: Unit, *, step: int, release: Re
         return found
     from tasks.release.adapter import load_adapter, save_adapter
     from tasks.release.merge import Checkpoints
+    from tasks.release.o_lora import away_from
     from tasks.release.rebuild import recorded_updates
     from tasks.release.step import residual_updates
 
     with subject.run.write(unit) as writer, shown_progress(f"retain-{subject.run.name}", unit.name) as progress:
         lm = subject.load_model()
         updates = recorded_updates(subject.run.path, step - 1)
+        folder = subject.run.folder(unit).parent
+        forget = load_adapter(folder / "forget-adapter")
         if release.order == "residual":
-            forget = load_adapter(subject.run.folder(unit).parent / "forget-adapter")
-            updates = residual_updates(updates, forget, forget_weight=release.forget_weight)
+            updates = residual_updates(updates, forget, forget_weight=residual_weight(folder, release))
         Checkpoints(subject.base).apply(lm, updates)
-        train = _trainer(release, release.retain_updates, release.retain_batch, unit.seed, progress)
+        penalty = away_from(forget, weight=release.orthogonality) if release.orthogonality else None
+        train = _trainer(release, release.retain_updates, release.retain_batch, unit.seed, progress, penalty)
         save_adapter(train(lm, subject.pairs(RETAIN_SET, "train")), writer.path)
     return writer.ref
 
 
+def residual_weight(step_folder: Path, release: ReleaseSettings) -> float:
+    """The factor a that a step in `residual` order is trained and merged with."""
+    if not release.chooses_first:
+        return release.forget_weight
+    return json.loads((step_folder / "forget-weight" / CHOICE).read_text(encoding="utf-8"))["forget_weight"]
+
+
 def _trainer(
-    release: ReleaseSettings, num_updates: int, batch_size: int, seed: int, progress: Progress
+    release: ReleaseSettings,
+    num_updates: int,
+    batch_size: int,
+    seed: int,
+    progress: Progress,
+    penalty: "Penalty | None" = None,
 ) -> "Callable[[LanguageModel, Sequence[Pair]], Adapter]":
     from tasks.release.training import train_adapter
 
@@ -88,5 +106,6 @@ def _trainer(
         seed=seed,
         gradient_checkpointing=release.gradient_checkpointing,
         tokens_at_once=release.tokens_at_once,
+        penalty=penalty,
         progress=lambda update, loss: progress(update / num_updates, f"loss {loss:.2f}"),
     )

@@ -12,6 +12,7 @@ from tasks.models.generator import TransformersGenerator
 from tasks.models.language_model import LanguageModel
 from tasks.models.likelihood import nll_per_token, perplexity, response_prefix
 from tasks.models.pair import Pair
+from tasks.models.quantisation import SCHEMES, quantised
 from tasks.models.sampling import Sampling
 from tasks.targets.target import Metric, Split, Target
 
@@ -27,6 +28,7 @@ def measure(
     prefill_tokens: int,
     batch_size: int,
     seed: int,
+    schemes: Sequence[str] = (),
 ) -> Scores:
     """Scores of a checkpoint on one split of a target.
 
@@ -40,6 +42,7 @@ def measure(
         prefill_tokens: Answer tokens given in the prefill probe.
         batch_size: Sequences at once.
         seed: Of the sampled answers.
+        schemes: Names in `SCHEMES`; the forget metric and the kept skills are also measured with weights so rounded.
     """
     generator = TransformersGenerator(lm, batch_size=batch_size)
     answers_seen: list[str] = []
@@ -53,8 +56,11 @@ def measure(
         answers_seen.extend(answers)
         return metric.score(examples, answers)
 
-    forget = value(target.forget, temperature=target.forget.temperature)
-    utility = {metric.name: value(metric, temperature=metric.temperature) for metric in target.utility}
+    def forget_and_utility() -> tuple[float, dict[str, float]]:
+        forget = value(target.forget, temperature=target.forget.temperature)
+        return forget, {metric.name: value(metric, temperature=metric.temperature) for metric in target.utility}
+
+    forget, utility = forget_and_utility()
     repeated, num_answers = repetition(answers_seen), len(answers_seen)
 
     true_pairs = [
@@ -68,6 +74,11 @@ def measure(
 
     observed = {metric.name: value(metric, temperature=metric.temperature) for metric in target.observed}
 
+    rounded = {}
+    for scheme in schemes:
+        with quantised(lm.model, SCHEMES[scheme]):
+            rounded[scheme] = dict(zip(("forget", "utility"), forget_and_utility(), strict=True))
+
     num = {metric.name: len(metric.examples[split]) for metric in (*target.utility, *target.observed)}
     return Scores(
         forget=forget,
@@ -79,6 +90,7 @@ def measure(
         own_nll=_mean_nll(lm, revealed, batch_size),
         prefill=prefill,
         sampled=sampled,
+        quantised=rounded,
         num=num
         | {
             "forget": len(target.forget.examples[split]),

@@ -19,6 +19,7 @@ class Scores:
         own_nll: NLL a token of held-out pairs that the model itself revealed; none before the reveal.
         prefill: Forget metric when the first tokens of the true answer are given.
         sampled: Forget metric of answers sampled at temperature 1.
+        quantised: `forget` and `utility` with rounded weights, by scheme (`int8_row`, `int4_g64`).
         num: Prompts behind each number, by name.
     """
 
@@ -31,11 +32,21 @@ class Scores:
     own_nll: float | None = None
     prefill: float | None = None
     sampled: float | None = None
+    quantised: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     num: Mapping[str, int] = field(default_factory=dict)
 
     def guarded(self) -> dict[str, float]:
-        """What limits may be set on: the kept skills by name, and `perplexity`."""
-        return {**self.utility, "perplexity": self.perplexity}
+        """What limits may be set on: the kept skills by name, also with rounded weights, and `perplexity`."""
+        rounded = {
+            f"{skill} at {scheme}": value
+            for scheme, scores in self.quantised.items()
+            for skill, value in scores["utility"].items()
+        }
+        return {**self.utility, **rounded, "perplexity": self.perplexity}
+
+    def worst_forget(self) -> float:
+        """The highest forget metric over all precisions that were measured."""
+        return max([self.forget, *(scores["forget"] for scores in self.quantised.values())])
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""

@@ -1,7 +1,7 @@
-"""How much of an update is left when both models are rounded: what decides whether quantisation can bring back the old.
+"""How much of an update is left when both models are rounded: whether quantisation can bring back the old.
 
-The share of codes that change is about E|update| / step; the update that survives is the signal plus rounding noise, and
-its cosine with the true one falls with |update| / step. The explanation is that of arXiv:2410.16454.
+The share of codes that change is about E|update| / step; the update that survives is the signal plus rounding noise,
+and its cosine with the true one falls with |update| / step. The explanation is that of arXiv:2410.16454.
 """
 
 from collections.abc import Iterable

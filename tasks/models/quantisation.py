@@ -1,9 +1,9 @@
 """Weight-only round-to-nearest quantisation, as quantise and dequantise in place: what a quantised model answers.
 
 Symmetric, scale = absmax / (2^(bits - 1) - 1) over a row or a group of a row, from the weight itself; linear layers
-only, no embedding and no output head. Weights keep their type and shape, so the model runs as before. Two rounded models
-differ less than the models do: quantisation can undo small updates (Zhang et al., "Catastrophic Failure of LLM Unlearning
-via Quantization", arXiv:2410.16454).
+only, no embedding and no output head. Weights keep their type and shape, so the model runs as before. Two rounded
+models differ less than the models do: quantisation can undo small updates (Zhang et al., "Catastrophic Failure of LLM
+Unlearning via Quantization", arXiv:2410.16454).
 """
 
 from collections.abc import Iterator, Mapping

@@ -2,10 +2,10 @@
 
 theta(a, b) = theta_{k-1} - a s_F B_F A_F + b s_R B_R A_R
 
-Two ways to the same numbers (ours). `low_rank_nll` leaves the weights alone and adds the updates to what each layer puts
-out, with coefficients of its own for each row of a batch, so that one batch holds all candidates. `merged_nll` merges
-one candidate after the other in place. The first pays for two small products a layer and token, the second for reading
-and writing every weight; `benchmarks/probe.py` compares them.
+Two ways to the same numbers (ours). `low_rank_nll` leaves the weights alone and adds the updates to what each layer
+puts out, with coefficients of its own for each row of a batch, so that one batch holds all candidates. `merged_nll`
+merges one candidate after the other in place. The first pays for two small products a layer and token, the second for
+reading and writing every weight; `benchmarks/probe.py` compares them.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,15 +1,19 @@
 """When a release is done, and what it may cost: read on the `tune` split only, never on what is reported."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from tasks.assess.scores import Scores
 from tasks.release.guard import Guard
 
 
-def release_guards(utility: Iterable[str], *, max_drop: float, max_perplexity_rise: float) -> list[Guard]:
-    """The limits of a release: an absolute drop for each kept skill, a relative rise of the perplexity on kept text."""
+def release_guards(before: Scores, *, max_drop: float, max_perplexity_rise: float) -> list[Guard]:
+    """The limits of a release: an absolute drop for each kept skill, a relative rise of the perplexity on kept text.
+
+    With rounded weights a skill is held against the untouched model rounded alike: what rounding costs is not ours.
+    """
+    skills = [name for name in before.guarded() if name != "perplexity"]
     return [
-        *(Guard(skill, "higher", max_drop) for skill in utility),
+        *(Guard(skill, "higher", max_drop) for skill in skills),
         Guard("perplexity", "lower", max_perplexity_rise, relative=True),
     ]
 
@@ -23,8 +27,47 @@ def unmet_goals(scores: Scores, *, goal: float, goal_nll: float) -> list[str]:
     unmet = []
     if scores.forget > goal:
         unmet.append(f"the forget metric is {scores.forget:.3f}, at most {goal:g} is wanted")
+    unmet += [
+        f"the forget metric at {scheme} is {rounded['forget']:.3f}, at most {goal:g} is wanted"
+        for scheme, rounded in scores.quantised.items()
+        if rounded["forget"] > goal
+    ]
     if scores.own_nll is None:
         unmet.append("there are no held-out revealed pairs to tell whether the forgetting goes deep")
     elif scores.own_nll < goal_nll:
         unmet.append(f"held-out revealed pairs have an NLL of {scores.own_nll:.2f} a token, {goal_nll:g} is wanted")
     return unmet
+
+
+_SET_BACK = 0.05
+"""Nats a token; less is what the retain adapter takes back in a step that goes on to help."""
+
+
+def set_back(before: Scores, after: Scores, *, goal_nll: float) -> str:
+    """One sentence where a step loses forgetting that was reached before; empty where it does not (ours).
+
+    Both must not improve: the forget metric, and the NLL of held-out revealed pairs, counted up to the goal.
+    """
+    if before.own_nll is None or after.own_nll is None or after.forget < before.forget:
+        return ""
+    reached, left = min(before.own_nll, goal_nll), min(after.own_nll, goal_nll)
+    if left >= reached - _SET_BACK:
+        return ""
+    return f"the NLL of held-out revealed pairs fell back from {reached:.2f} to {left:.2f}"
+
+
+def best_step(scores: Mapping[int, Scores], *, goal: float, goal_nll: float) -> int:
+    """The accepted step with the fewest unmet goals, then the lowest forget metric, then the deepest forgetting.
+
+    Args:
+        scores: Of each accepted step, all within the limits; at least one.
+        goal: See `unmet_goals`.
+        goal_nll: See `unmet_goals`.
+    """
+
+    def rank(step: int) -> tuple[int, float, float, int]:
+        found = scores[step]
+        unmet = len(unmet_goals(found, goal=goal, goal_nll=goal_nll))
+        return unmet, found.worst_forget(), -min(found.own_nll or 0.0, goal_nll), step
+
+    return min(scores, key=rank)

@@ -1,7 +1,8 @@
 """Merge weights by a model of what they do: two Gaussian processes over (a, b), constrained expected improvement.
 
 Gardner et al., "Bayesian Optimization with Inequality Constraints", ICML 2014: the next candidate has the largest
-E[max(f - f_best, 0)] * P(damage <= limit), f the forgetting; while nothing is within the limit, the largest probability.
+E[max(f - f_best, 0)] * P(damage <= limit), f the forgetting; while nothing is within the limit, the largest
+probability.
 """
 
 import warnings

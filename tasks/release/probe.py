@@ -59,7 +59,7 @@ def make_probe(
     tau: float,
     size: int,
 ) -> Probe:
-    """A probe of at most `size` pairs: a third to forget, a third of the primary skill, a third of all else that is kept.
+    """A probe of at most `size` pairs: a third to forget, a third of the primary skill, a third of all else to keep.
 
     The primary skill is hurt first. On development seeds a probe that held four pairs of each skill alike let weights
     through that broke a tenth of it: what is chosen for little damage on few pairs does more on others.
@@ -83,9 +83,7 @@ def make_probe(
     return Probe(forget, chosen, {name: untouched_nll(pairs) for name, pairs in chosen.items()}, tau)
 
 
-def outcome_of(
-    probe: Probe, nll_of: Callable[[Sequence[Pair]], Tensor], *, untouched: Mapping[str, Tensor]
-) -> Outcome:
+def outcome_of(probe: Probe, nll_of: Callable[[Sequence[Pair]], Tensor], *, untouched: Mapping[str, Tensor]) -> Outcome:
     """What a loaded model does to the whole probe; damage against `untouched`, by group."""
     rises = [float((nll_of(pairs) - untouched[name]).mean()) for name, pairs in probe.kept.items()]
     return Outcome(float(nll_of(probe.forget).clamp(max=probe.tau).mean()), max(rises, default=0.0))
@@ -161,7 +159,5 @@ class _Read:
         return [self._outcome(self._nll[weights]) for weights in candidates]
 
     def _outcome(self, nll: Mapping[str, Tensor]) -> Outcome:
-        rises = [
-            float((nll[name] - self._probe.untouched[name][: len(nll[name])]).mean()) for name in self._probe.kept
-        ]
+        rises = [float((nll[name] - self._probe.untouched[name][: len(nll[name])]).mean()) for name in self._probe.kept]
         return Outcome(float(nll[""].clamp(max=self._probe.tau).mean()), max(rises, default=0.0))

@@ -75,7 +75,7 @@ def settle(
     weights: Weights,
     measure: Callable[[], Mapping[str, float]],
     guard: Callable[[Mapping[str, float]], Sequence[Trip]],
-    set_back: Callable[[Mapping[str, float]], str] = lambda scores: "",
+    set_back: Callable[[], str] = str,
 ) -> tuple[Decision, list[Update]]:
     """Merge two trained adapters with `(a, b)`, else with `(a/2, b/2)`, else not at all.
 
@@ -89,7 +89,7 @@ def settle(
         weights: a and b.
         measure: Scores of the loaded model.
         guard: The limits that scores break.
-        set_back: One sentence where scores fall back behind the step before, else empty.
+        set_back: Called after `measure`: one sentence where forgetting falls back behind the step before, else empty.
 
     Returns:
         The decision, and the updates from theta_0 to theta_k.
@@ -100,7 +100,7 @@ def settle(
         candidate = [*updates, *merge_updates(tried, forget, retain)]
         checkpoints.apply(lm, candidate)
         scores = dict(measure())
-        attempts.append(Attempt(*tried, scores, tuple(guard(scores)), set_back(scores)))
+        attempts.append(Attempt(*tried, scores, tuple(guard(scores)), set_back()))
         if attempts[-1].stays:
             break
     else:
@@ -108,9 +108,7 @@ def settle(
         candidate = list(updates)
         checkpoints.apply(lm, candidate)
     why = _why(attempts)
-    return Decision(
-        step, *tried, attempts[-1].stays, why, tuple(attempts), interference(forget, retain)
-    ), candidate
+    return Decision(step, *tried, attempts[-1].stays, why, tuple(attempts), interference(forget, retain)), candidate
 
 
 def _why(attempts: Sequence[Attempt]) -> str:

@@ -1,7 +1,7 @@
 """The merge weights of one step, chosen on the loaded model: what `candidates`, `probe` and `choice` are for.
 
-In `residual` order a is chosen first, by what the forget update does alone; the retain adapter is trained on that model;
-then b is chosen. In `parallel` order both adapters are there, and a and b are chosen together.
+In `residual` order a is chosen first, by what the forget update does alone; the retain adapter is trained on that
+model; then b is chosen. In `parallel` order both adapters are there, and a and b are chosen together.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,7 +59,7 @@ class WeightChooser:
     batch_size: int
 
     def forget_weight(self, forget: Adapter) -> tuple[float, dict[str, Any]]:
-        """a for `residual` order, and what was read, as JSON values."""
+        """A for `residual` order, and what was read, as JSON values."""
         search = Search(self.probe, self._nll_of(forget, None), self.max_unrepaired)
         if self.strategy == "line":
             best = search_line(search, lambda place: Weights(place * self.forget_unit, 0.0), FORGET_PLACES)
@@ -80,9 +80,7 @@ class WeightChooser:
         """The weights for `parallel` order, and what was read: a with b at its unit, then b; or both by the model."""
         search = Search(self.probe, self._nll_of(forget, retain), self.max_damage)
         if self.strategy == "line":
-            line = search_line(
-                search, lambda place: Weights(place * self.forget_unit, self.retain_unit), FORGET_PLACES
-            )
+            line = search_line(search, lambda place: Weights(place * self.forget_unit, self.retain_unit), FORGET_PLACES)
             search_line(search, lambda place: Weights(line.forget, place * self.retain_unit), RETAIN_PLACES)
         else:
             places = self._fine(FORGET_PLACES, self.forget_unit), self._fine(RETAIN_PLACES, self.retain_unit)

@@ -50,7 +50,7 @@ def summarise(
         max_perplexity_rise: Allowed relative rise of the perplexity.
     """
     untouched, settled = (_scores(run_path / f"step-{step:02d}") for step in (0, last_step))
-    guards = release_guards(untouched.utility, max_drop=max_drop, max_perplexity_rise=max_perplexity_rise)
+    guards = release_guards(untouched, max_drop=max_drop, max_perplexity_rise=max_perplexity_rise)
     reasons = [trip.sentence for trip in tripped(guards, untouched.guarded(), settled.guarded())]
     reasons += unmet_goals(settled, goal=goal, goal_nll=goal_nll)
     before, after = (_scores(run_path / "report" / moment) for moment in ("before", "after"))
@@ -124,6 +124,18 @@ def _metrics(before: Scores, after: Scores, gold: Scores | None) -> dict[str, An
             "prefill": metric("lower", lambda s: s.prefill, num["forget"]),
             "sampled": metric("lower", lambda s: s.sampled, num["forget"]),
         },
+        "quantised": {
+            scheme: {
+                "forget": metric("lower", lambda s, at=scheme: s.quantised[at]["forget"], num["forget"]),
+                "utility": {
+                    skill: metric(
+                        "higher", lambda s, at=scheme, name=skill: s.quantised[at]["utility"][name], num[skill]
+                    )
+                    for skill in before.utility
+                },
+            }
+            for scheme in before.quantised
+        },
         "fluency": {
             "perplexity": metric("lower", lambda s: s.perplexity, num["perplexity"]),
             "repetition": metric("lower", lambda s: s.repetition, num["answers"]),
@@ -139,13 +151,19 @@ def taken_steps(run_path: Path) -> list[dict[str, Any]]:
             merge = json.loads((folder / "merge.json").read_text())
             scores = _scores(folder)
             chosen = {name: merge[name] for name in ("step", "forget_weight", "retain_weight", "accepted", "why")}
-            cosine = merge["cosines"]["overall"]
-            steps.append(chosen | {"forget": scores.forget, "cosine": cosine} | _shown(scores))
+            steps.append(
+                chosen | {"forget": scores.forget, "interference": merge["interference"]["overall"]} | _shown(scores)
+            )
     return steps
 
 
 def _shown(scores: Scores) -> dict[str, Any]:
-    return {"own_nll": scores.own_nll, "utility": dict(scores.utility), "perplexity": scores.perplexity}
+    return {
+        "own_nll": scores.own_nll,
+        "utility": dict(scores.utility),
+        "perplexity": scores.perplexity,
+        "quantised": scores.quantised,
+    }
 
 
 def _reveal(run_path: Path) -> dict[str, Any]:

@@ -39,8 +39,8 @@ def step_rows(summary: Mapping[str, Any]) -> list[Row]:
             "NLL": _number(step["own_nll"]),
             "lowest kept": _lowest(step["utility"]),
             "ppl": _number(step["perplexity"]),
-            "a": f"{step['forget_weight']:g}",
-            "b": f"{step['retain_weight']:g}",
+            "a": f"{step['forget_weight']:.3g}",
+            "b": f"{step['retain_weight']:.3g}",
             "verdict": "kept" if step["accepted"] else "undone",
         }
         for step in summary["steps"]
@@ -74,7 +74,13 @@ def _metrics(summary: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
         return
     yield "forget", summary["forget"]
     yield from ((label, summary["depth"][name]) for name, label in _DEPTH.items())
+    for scheme, rounded in summary["quantised"].items():
+        yield f"forget at {scheme}", rounded["forget"]
     yield from ((f"keep {skill}", metric) for skill, metric in summary["utility"].items())
+    for scheme, rounded in summary["quantised"].items():
+        if rounded["utility"]:
+            skill, metric = max(rounded["utility"].items(), key=lambda item: item[1]["before"] - item[1]["after"])
+            yield f"most lost at {scheme}: {skill}", metric
     yield from ((f"beside {skill}", metric) for skill, metric in summary["observed"].items())
     yield from ((label, summary["fluency"][name]) for name, label in _FLUENCY.items())
 

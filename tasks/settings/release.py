@@ -16,8 +16,8 @@ class ReleaseSettings(Settings):
     """`parallel`: both adapters from the same weights. `residual`: the retain adapter is trained on the model with the
     forget update already subtracted, so it learns what the subtraction broke."""
     weights: Literal["line", "model", "fixed"] = "line"
-    """How a step's merge weights a and b are chosen: by a `line` search on what is measured of a probe, by a `model` of it
-    (Gaussian processes), or `fixed`, as given."""
+    """How a step's merge weights a and b are chosen: by a `line` search on what is measured of a probe, by a `model` of
+    it (Gaussian processes), or `fixed`, as given."""
     forget_weight: float = Field(1.0, ge=0, le=10)
     """Factor a of the forget update that is subtracted; where weights are chosen, they are from 1/8 to 4 times this."""
     retain_weight: float = Field(1.0, ge=0, le=10)
@@ -63,3 +63,8 @@ class ReleaseSettings(Settings):
     parts, to the same loss. 0: a whole batch at once."""
     retain_size: int = Field(4096, ge=16, le=1_000_000)
     """Retain pairs to train on."""
+
+    @property
+    def chooses_first(self) -> bool:
+        """The forget weight of a step is chosen before its retain adapter is trained."""
+        return self.order == "residual" and self.weights != "fixed"

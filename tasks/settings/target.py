@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tasks.settings.base import Settings
 
+Rounding = Literal["int8_row", "int4_row", "int4_g32", "int4_g64", "int4_g128"]
 TargetKind = Literal["toxicity", "person", "coding", "facts", "custom"]
 
 
@@ -34,6 +35,12 @@ class MeasureSettings(Settings):
     """Tokens of an answer, at most."""
     prefill_tokens: int = Field(2, ge=1, le=64)
     """Answer tokens given to the model in the prefill probe; so few that they do not show the target by themselves."""
+    quantised: tuple[Literal["int8_row", "int4_row", "int4_g32", "int4_g64", "int4_g128"], ...] = (
+        "int8_row",
+        "int4_g64",
+    )
+    """Roundings of the weights under which forgetting and kept skills are measured too, and must meet the same limits;
+    each costs most of a measurement more. Empty: none."""
     goal: float = Field(0.05, ge=0, le=1)
     """Forget metric at which the target counts as forgotten, if `goal_nll` is met as well."""
     goal_nll: float = Field(5.0, ge=0, le=100)

@@ -1,5 +1,5 @@
 from tasks.assess.scores import Scores
-from tasks.release.goals import release_guards, unmet_goals
+from tasks.release.goals import best_step, release_guards, set_back, unmet_goals
 from tasks.release.guard import tripped
 
 
@@ -18,8 +18,41 @@ def test_a_greedy_zero_alone_is_not_forgotten():
 
 
 def test_guards_are_absolute_for_skills_and_relative_for_perplexity():
-    guards = release_guards(["math"], max_drop=0.03, max_perplexity_rise=0.05)
+    guards = release_guards(scores(), max_drop=0.03, max_perplexity_rise=0.05)
     before = scores().guarded()
     assert not tripped(guards, before, scores(utility={"math": 0.97}, perplexity=2.1).guarded())
     assert [trip.metric for trip in tripped(guards, before, scores(utility={"math": 0.96}).guarded())] == ["math"]
     assert [trip.metric for trip in tripped(guards, before, scores(perplexity=2.11).guarded())] == ["perplexity"]
+
+
+def test_rounded_weights_must_meet_the_goal_and_keep_what_the_rounded_original_has():
+    before = scores(quantised={"int4_g64": {"forget": 1.0, "utility": {"math": 0.9}}})
+    after = scores(own_nll=5.0, quantised={"int4_g64": {"forget": 0.2, "utility": {"math": 0.86}}})
+    assert unmet_goals(after, goal=0.05, goal_nll=3) == [
+        "the forget metric at int4_g64 is 0.200, at most 0.05 is wanted"
+    ]
+    guards = release_guards(before, max_drop=0.03, max_perplexity_rise=0.05)
+    assert [trip.metric for trip in tripped(guards, before.guarded(), after.guarded())] == ["math at int4_g64"]
+    assert after.worst_forget() == 0.2
+
+
+def test_a_step_is_set_back_only_where_neither_measure_improves():
+    before = scores(forget=0.5, own_nll=4.0)
+    assert set_back(before, scores(forget=0.5, own_nll=3.9), goal_nll=5) == (
+        "the NLL of held-out revealed pairs fell back from 4.00 to 3.90"
+    )
+    assert set_back(before, scores(forget=0.4, own_nll=3.0), goal_nll=5) == ""
+    assert set_back(before, scores(forget=0.5, own_nll=3.96), goal_nll=5) == ""
+    assert set_back(scores(own_nll=9.0), scores(own_nll=6.0), goal_nll=5) == ""
+    assert set_back(scores(own_nll=None), scores(own_nll=None), goal_nll=5) == ""
+
+
+def test_the_best_step_is_not_the_last():
+    steps = {
+        1: scores(forget=0.5, own_nll=2.0),
+        2: scores(forget=0.02, own_nll=5.0),
+        3: scores(forget=0.2, own_nll=6.0),
+    }
+    assert best_step(steps, goal=0.05, goal_nll=5) == 2
+    assert best_step({1: steps[1], 3: steps[3]}, goal=0.05, goal_nll=5) == 3
+    assert best_step({1: scores(own_nll=5.5), 2: scores(own_nll=7.0)}, goal=0.05, goal_nll=5) == 1

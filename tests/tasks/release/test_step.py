@@ -10,6 +10,7 @@ from tasks.models.language_model import LanguageModel, load_language_model
 from tasks.models.layers import linear_layers
 from tasks.models.pair import Pair
 from tasks.release.adapter import Adapter
+from tasks.release.candidates import Weights
 from tasks.release.guard import Guard, Trip, tripped
 from tasks.release.merge import Checkpoints, Update
 from tasks.release.step import residual_updates, settle
@@ -49,7 +50,7 @@ def sides(lm: LanguageModel) -> dict[str, Adapter]:
     return {"forget": random_adapter(lm.model, 2), "retain": random_adapter(lm.model, 3)}
 
 
-MERGE_WEIGHTS = {"forget_weight": 0.5, "retain_weight": 1.0}
+MERGE_WEIGHTS = {"weights": Weights(0.5, 1.0)}
 
 
 def test_a_step_within_the_limits_is_taken(lm, model_folder, before, sides) -> None:
@@ -96,6 +97,22 @@ def test_a_step_that_trips_again_is_undone_without_a_trace(lm, model_folder, bef
     assert [attempt.forget_weight for attempt in decision.attempts] == [0.5, 0.25]
 
 
+def test_a_step_that_loses_what_was_forgotten_is_undone(lm, model_folder, before, sides) -> None:
+    decision, after = settle(
+        lm,
+        Checkpoints(model_folder),
+        before,
+        step=2,
+        **sides,
+        **MERGE_WEIGHTS,
+        measure=scripted(0.9, 0.9),
+        guard=guard,
+        set_back=lambda: "the NLL fell back",
+    )
+    assert (decision.accepted, after) == (False, before)
+    assert decision.why == "undone, even at half the merge weights the NLL fell back"
+
+
 def test_the_record_is_json_even_of_a_broken_candidate(lm, model_folder, before, sides) -> None:
     decision, _ = settle(
         lm,
@@ -111,8 +128,8 @@ def test_the_record_is_json_even_of_a_broken_candidate(lm, model_folder, before,
     assert record["attempts"][0]["scores"] == {"math": None}
     assert record["attempts"][0]["tripped"][0]["metric"] == "math"
     assert record["attempts"][1]["scores"] == {"math": 0.9}
-    assert set(record) == {"step", "forget_weight", "retain_weight", "accepted", "why", "attempts", "cosines"}
-    assert "overall" in record["cosines"]
+    assert set(record) == {"step", "forget_weight", "retain_weight", "accepted", "why", "attempts", "interference"}
+    assert set(record["interference"]) == {"overall", "layers"}
 
 
 def test_the_residual_order_starts_with_the_forget_update_subtracted(lm, model_folder, before, sides) -> None:
