@@ -112,10 +112,22 @@ class Plan:
         settings["measure"] = self._some("measure", ("tune_prompts", "report_prompts"))
         return self._unit("forget-set", settings, self.search, backend=self.backend)
 
+    def revealed_again(self, step: int) -> Unit | None:
+        """What the best arms make the checkpoint before a step write; none where they are not asked again."""
+        every = self.settings.release.reveal_again
+        if not every or step == 1 or (step - 1) % every:
+            return None
+        settings = {"reveal": self._some("reveal", FORGET_SET)}
+        parents = self.search, self.forget_set, self.checkpoint(step - 1)
+        return self._unit(f"{_folder(step)}/revealed-again", settings, *parents)
+
     def forget_adapter(self, step: int) -> Unit:
         """The forget adapter of a step, trained on the checkpoint before it."""
         settings = {"release": self._some("release", FORGET_ADAPTER)}
-        return self._unit(f"{_folder(step)}/forget-adapter", settings, self.forget_set, self.checkpoint(step - 1))
+        parents = filter(
+            None, [self.forget_set, *map(self.revealed_again, range(1, step + 1)), self.checkpoint(step - 1)]
+        )
+        return self._unit(f"{_folder(step)}/forget-adapter", settings, *parents)
 
     def forget_weight(self, step: int) -> Unit | None:
         """How much of a step's forget update is subtracted; none where that is given, or chosen together with b."""
@@ -187,6 +199,7 @@ class Plan:
         yield from (self.retain_set, self.search, self.forget_set, self.checkpoint(0), self.report("before", 0))
         for step in range(1, steps + 1):
             units = (
+                self.revealed_again(step),
                 self.forget_adapter(step),
                 self.forget_weight(step),
                 self.retain_adapter(step),

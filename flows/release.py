@@ -8,6 +8,7 @@ from flows.subject import open_subject
 from tasks.choose_weight import choose_forget_weight
 from tasks.measure_checkpoint import measure_checkpoint
 from tasks.merge_adapters import merge_adapters
+from tasks.reveal_again import reveal_again
 from tasks.subject import one_model
 from tasks.train_adapter import train_forget_adapter, train_retain_adapter
 
@@ -25,6 +26,10 @@ def release(settings: RunSettings) -> int:
         measure_checkpoint(subject, plan.checkpoint(0), split="tune")
         accepted, undone = [], 0
         for step in range(1, settings.release.steps + 1):
+            if again := plan.revealed_again(step):
+                shown = reveal_again(subject, again, step=step, reveal=settings.reveal).manifest()["scores"]["yield"]
+                if shown < settings.reveal.min_relevance:
+                    break
             forget = train_forget_adapter(subject, plan.forget_adapter(step), step=step, release=settings.release)
             if not forget.manifest()["scores"]["trained"]:
                 break

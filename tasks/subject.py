@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RETAIN_SET = "retain-set/retain-set.jsonl"
 FORGET_SET = "forget-set/forget-set.jsonl"
+REVEALED_AGAIN = "revealed-again/forget-set.jsonl"
 HELD_OUT = "held_out"
 
 
@@ -94,6 +95,16 @@ class Subject:
         from tasks.models.pair_file import read_pairs
 
         return read_pairs(self.run.path / file, split)
+
+    def forget_pairs(self, step: int) -> "list[Pair]":
+        """What a step may train on: the forget set, and what was revealed again up to it, none of a held-out prompt."""
+        from tasks.reveal.harvest import context, normalised
+
+        held_out = {normalised(context(pair)) for pair in self.pairs(FORGET_SET, HELD_OUT)}
+        again = [f"step-{number:02d}/{REVEALED_AGAIN}" for number in range(1, step + 1)]
+        files = [FORGET_SET, *(file for file in again if (self.run.path / file).exists())]
+        pairs = [pair for file in files for pair in self.pairs(file, "train")]
+        return [pair for pair in dict.fromkeys(pairs) if normalised(context(pair)) not in held_out]
 
     def load_target(self) -> "Target":
         """The target with its held-out prompts."""

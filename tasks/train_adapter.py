@@ -12,7 +12,7 @@ from tasks.settings.release import ReleaseSettings
 from tasks.store.disk import write_file
 from tasks.store.folders import UnitRef
 from tasks.store.keys import Unit
-from tasks.subject import FORGET_SET, RETAIN_SET, Subject
+from tasks.subject import RETAIN_SET, Subject
 from tasks.unit_task import Progress, shown_progress, unit_task
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def train_forget_adapter(subject: Subject, unit: Unit, *, step: int, release: Re
 
     with subject.run.write(unit) as writer, shown_progress(f"forget-{subject.run.name}", unit.name) as progress:
         lm = subject.load_model(step - 1)
-        pairs = subject.pairs(FORGET_SET, "train")
+        pairs = subject.forget_pairs(step)
         nll = nll_per_token(lm, pairs, batch_size=subject.model.batch_size).tolist()
         still_open = open_pairs(nll, release.open_below)
         is_trained = not few_remain(len(still_open), len(pairs), min_share=release.few_open)
