@@ -6,11 +6,12 @@ Exit codes: 0 accepted, or revealed; 2 the user's input; 3 rejected, or nothing 
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from flows.command_line import read_arguments
+from flows.command_line import Arguments, read_arguments
 from flows.opening import open_run, peek_run
 from flows.run_settings import RunSettings
 from tasks.settings.errors import UserError
@@ -27,34 +28,54 @@ _PREFECT = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run Reveal-and-Release from the command line; returns the exit code."""
-    return _command(
+    return run_command(
         arguments,
         program="python -m flows.reveal_release",
         description="Reveal what a model knows of a target, and release it from its weights.",
+        check=_open,
         run=_reveal_release,
     )
 
 
 def reveal_command(arguments: list[str] | None = None) -> int:
     """Run Reveal alone from the command line, up to the forget set; returns the exit code."""
-    return _command(
+    return run_command(
         arguments,
         program="python -m flows.reveal",
         description="Have a model write what it knows of a target: search, forget set, and no more.",
+        check=_open,
         run=_reveal,
     )
 
 
-def _command(arguments: list[str] | None, *, program: str, description: str, run: Callable[[RunSettings], int]) -> int:
+def run_command(
+    arguments: list[str] | None,
+    *,
+    program: str,
+    description: str,
+    check: Callable[[Arguments], None],
+    run: Callable[[Arguments], int],
+    options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> int:
+    """What all commands have in common; returns the exit code.
+
+    Args:
+        arguments: Without the program's name; None: those of this process.
+        program: As the user calls it.
+        description: What it does, for the help.
+        check: Refuses what cannot be used, before Prefect is even imported.
+        run: Does the work, and returns the exit code.
+        options: Flags of this command that are no settings; see `read_arguments`.
+    """
     os.umask(0o077)  # Whatever is written beside the store, such as Prefect's database, is private as well.
     try:
         given = sys.argv[1:] if arguments is None else arguments
-        read = read_arguments(given, program=program, description=description)
+        read = read_arguments(given, program=program, description=description, options=options)
         if read.plan:
             return _print_plan(read.settings)
-        open_run(read.settings)  # Refuses what cannot be used before Prefect is even imported.
+        check(read)
         _prepare_prefect(read.settings)
-        return run(read.settings)
+        return run(read)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -79,35 +100,44 @@ def _print_plan(settings: RunSettings) -> int:
     return 0
 
 
-def _reveal_release(settings: RunSettings) -> int:
+def _open(read: Arguments) -> None:
+    open_run(read.settings)
+
+
+def _reveal_release(read: Arguments) -> int:
     from prefect.exceptions import FailedRun
 
     from flows.reveal_release import reveal_release
 
     # A rejected run is a failed one: its outcome is the exception that says so.
-    outcome = _outcome(reveal_release, settings)
+    outcome = flow_outcome(reveal_release, read.settings)
     if isinstance(outcome, BaseException) and not isinstance(outcome, FailedRun):
         return 1
-    return _print_outcome(Path(settings.runs_dir) / settings.run_name)
+    return _print_outcome(run_folder(read.settings))
 
 
-def _reveal(settings: RunSettings) -> int:
+def _reveal(read: Arguments) -> int:
     from flows.reveal import reveal
 
-    outcome = _outcome(reveal, settings)
+    outcome = flow_outcome(reveal, read.settings)
     if isinstance(outcome, BaseException):
         return 1
-    return _print_revealed(Path(settings.runs_dir) / settings.run_name)
+    return _print_revealed(run_folder(read.settings))
 
 
-def _outcome(flow: Any, settings: RunSettings) -> Any:
+def run_folder(settings: RunSettings) -> Path:
+    """Where the results of a run are."""
+    return Path(settings.runs_dir) / settings.run_name
+
+
+def flow_outcome(flow: Any, settings: RunSettings, **parameters: Any) -> Any:
     """What a flow returned, or the exception that it ended with.
 
     Raises:
         UserError: what the user gave cannot be used, or no Prefect server answers.
     """
     try:
-        state = flow(settings, return_state=True)
+        state = flow(settings, **parameters, return_state=True)
     except RuntimeError as error:
         if "Failed to reach API" in str(error):
             raise UserError(

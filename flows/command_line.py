@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import yaml
@@ -26,14 +27,28 @@ class Arguments:
     Attributes:
         settings: Complete settings of the run.
         plan: Only print the plan.
+        options: What the command takes beside settings, by name; None where it was not given.
     """
 
     settings: RunSettings
     plan: bool
+    options: Mapping[str, Any]
 
 
-def read_arguments(arguments: Sequence[str], *, program: str, description: str) -> Arguments:
+def read_arguments(
+    arguments: Sequence[str],
+    *,
+    program: str,
+    description: str,
+    options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> Arguments:
     """Read a command line; later flags win over the config file, and both over the preset.
+
+    Args:
+        arguments: Without the program's name.
+        program: As the user calls it.
+        description: What it does, for the help.
+        options: Flags that are no settings (`--undo-to`), each with what argparse is told of it.
 
     Raises:
         UserError: an unknown flag or preset, an unreadable config file, a setting that is unknown or out of range.
@@ -48,6 +63,7 @@ def read_arguments(arguments: Sequence[str], *, program: str, description: str) 
     )
     parser.add_argument("--config", metavar="FILE", help="YAML file of settings, over the preset")
     parser.add_argument("--plan", action="store_true", help="print each step, its key, done or missing; load no model")
+    own = {parser.add_argument(flag, **told).dest for flag, told in options.items()}
     for path, field in fields.items():
         spellings = dict.fromkeys([f"--{path.replace('_', '-')}", f"--{path}"])
         # SUPPRESS: only the flags that were given appear in the result. A bare flag switches a yes-or-no setting on.
@@ -57,12 +73,13 @@ def read_arguments(arguments: Sequence[str], *, program: str, description: str) 
         )
     flags = vars(parser.parse_args(arguments))
     config, plan = flags.pop("config"), flags.pop("plan")
+    chosen = {name: flags.pop(name) for name in own}
     given = _merged(
         _read_yaml(Path(config), "--config") if config else {},
         _nested({path: _parsed(path, text, fields[path]) for path, text in flags.items()}),
     )
     preset = read_preset(str(given.get("preset", DEFAULT_PRESET)))
-    return Arguments(validated(_merged(preset, given)), plan)
+    return Arguments(validated(_merged(preset, given)), plan, chosen)
 
 
 def preset_names() -> list[str]:

@@ -1,14 +1,26 @@
-"""Release: what was revealed is taken out of the weights, in small steps, each measured before the next."""
+"""Release: what was revealed is taken out of the weights, in small steps, each measured before the next.
+
+python -m flows.release --preset lab-toxicity               after `python -m flows.reveal` with the same settings
+python -m flows.release --preset lab-toxicity --undo-to 3   the model after step 3
+"""
+
+if __name__ == "__main__":
+    # As in `flows.reveal_release`: the command line is read before Prefect is imported.
+    from flows.release_command import release_command
+
+    raise SystemExit(release_command())
 
 from prefect import flow
 
 from flows.opening import open_run
 from flows.run_settings import RunSettings
 from flows.subject import open_subject
+from tasks.build_retain_set import build_retain_set
 from tasks.choose_weight import choose_forget_weight
 from tasks.measure_checkpoint import measure_checkpoint
 from tasks.merge_adapters import merge_adapters
 from tasks.reveal_again import reveal_again
+from tasks.store.lock import run_lock
 from tasks.subject import one_model
 from tasks.train_adapter import train_forget_adapter, train_retain_adapter
 
@@ -42,3 +54,12 @@ def release(settings: RunSettings) -> int:
             if outcome["goal_met"] or undone == settings.release.patience:
                 break
     return subject.best_step(accepted)
+
+
+@flow(name="release-revealed", flow_run_name="release-{settings.run_name}", persist_result=False)
+def release_revealed(settings: RunSettings) -> int:
+    """Release alone, on a run that `flows.reveal` has left with a forget set; returns what `release` does."""
+    run, plan = open_run(settings)
+    with run_lock(run.path / ".lock"):
+        build_retain_set(open_subject(settings, run, plan), plan.retain_set, size=settings.release.retain_size)
+        return release(settings)

@@ -56,11 +56,23 @@ def remarks(summary: Mapping[str, Any]) -> list[str]:
 def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     """What a person reads at the end of a run; fits 80 columns."""
     console.print()
-    _print_rows(console, "Steps, on the tune split, which steers", step_rows(summary))
-    _print_rows(console, "Before and after, on the report split, which decides nothing", metric_rows(summary))
+    print_rows(console, "Steps, on the tune split, which steers", step_rows(summary))
+    print_rows(console, "Before and after, on the report split, which decides nothing", metric_rows(summary))
     for remark in remarks(summary):
         console.print(f"- {remark}")
     console.print(f"verdict: [bold]{summary['verdict']}[/bold]")
+
+
+def print_rows(console: Console, title: str, rows: list[Row]) -> None:
+    """Rows of equal keys as a table in the terminal; no rows, nothing."""
+    if not rows:
+        return
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in rows[0]:
+        table.add_column(name, justify="left" if name in _TEXT else "right")
+    for row in rows:
+        table.add_row(*row.values())
+    console.print(table)
 
 
 def markdown_table(rows: list[Row]) -> str:
@@ -83,17 +95,6 @@ def _metrics(summary: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
             yield f"most lost at {scheme}: {skill}", metric
     yield from ((f"beside {skill}", metric) for skill, metric in summary["observed"].items())
     yield from ((label, summary["fluency"][name]) for name, label in _FLUENCY.items())
-
-
-def _print_rows(console: Console, title: str, rows: list[Row]) -> None:
-    if not rows:
-        return
-    table = Table(title=title, title_justify="left", title_style="bold")
-    for name in rows[0]:
-        table.add_column(name, justify="left" if name in _TEXT else "right")
-    for row in rows:
-        table.add_row(*row.values())
-    console.print(table)
 
 
 def _number(value: float | None) -> str:

@@ -34,6 +34,20 @@ def test_both_spellings_of_a_flag_and_a_bare_switch():
     assert read("--lab.gold", "false").settings.lab.gold is False
 
 
+def test_options_of_a_command_are_no_settings():
+    options = {"--undo-to": {"type": int}, "--export": {"choices": ["adapter"]}}
+
+    def chosen(*arguments):
+        return read_arguments(arguments, program="program", description="description", options=options).options
+
+    assert chosen("--undo-to", "2", "--seed", "7") == {"undo_to": 2, "export": None}
+    with pytest.raises(UserError, match="'x'"):
+        chosen("--undo-to", "x")
+    with pytest.raises(UserError, match="--undo-to 2 is not a flag"):
+        read("--undo-to", "2")
+    assert read().options == {}
+
+
 def test_lists_are_read_as_yaml():
     settings = read("--preset", "stories-word", "--target.phrases", "[cat, cats]").settings
     assert settings.target.phrases == ("cat", "cats")
@@ -91,14 +105,18 @@ def test_every_setting_has_help():
     assert list(undocumented(schema, schema["$defs"])) == []
 
 
-def test_help_needs_neither_torch_nor_prefect():
+@pytest.mark.parametrize(
+    ("module", "command", "flag"),
+    [("command", "main", "--release.steps"), ("release_command", "release_command", "--undo-to STEP")],
+)
+def test_help_needs_neither_torch_nor_prefect(module, command, flag):
     code = (
         "import sys\n"
-        "from flows.command import main\n"
-        "try: main(['--help'])\n"
+        f"from flows.{module} import {command}\n"
+        f"try: {command}(['--help'])\n"
         "except SystemExit as exit: assert exit.code == 0\n"
         "assert not {'torch', 'prefect', 'transformers'} & set(sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "--release.steps" in done.stdout
+    assert flag in done.stdout
