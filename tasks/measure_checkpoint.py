@@ -19,13 +19,8 @@ def measure_checkpoint(
     """The scores of the model after a step, or of another model (gold), as `scores.json`."""
     if found := subject.run.find(unit):
         return found
-    from tasks.models.language_model import load_language_model
-
     with subject.run.write(unit) as writer:
-        if other_model:
-            lm = load_language_model(other_model, device=subject.device, dtype=subject.model.dtype)
-        else:
-            lm = subject.load_model(step)
+        lm = subject.load_model(step, other_model=other_model)
         scores = subject.measure_model(lm, split).to_json()
         write_file(writer.path / SCORES, json.dumps(scores, indent=2) + "\n")
         writer.scores |= scores

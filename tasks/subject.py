@@ -46,12 +46,13 @@ class Subject:
     measure: MeasureSettings
     seed: int
 
-    def load_model(self, step: int = 0) -> "LanguageModel":
-        """The model after a step; step 0 is the untouched one."""
+    def load_model(self, step: int = 0, *, other_model: Path | str | None = None) -> "LanguageModel":
+        """The model after a step, step 0 is the untouched one; or another model, such as gold."""
         from tasks.models.language_model import load_language_model
         from tasks.release.rebuild import rebuild
 
-        lm = load_language_model(self.base, device=self.device, dtype=self.model.dtype)
+        assert not (step and other_model)
+        lm = load_language_model(other_model or self.base, device=self.device, dtype=self.model.dtype)
         if step:
             rebuild(lm, self.base, self.run.path, step)
         return lm
@@ -105,6 +106,22 @@ class Subject:
             batch_size=self.model.batch_size,
             seed=derive_seed(self.seed, "measure", split),
         )
+
+    def forget_metric(self, lm: "LanguageModel") -> float:
+        """The forget metric of a model alone, on the `report` split: for tests that measure it again and again."""
+        from tasks.assess.answering import answers_to
+        from tasks.models.generator import TransformersGenerator
+
+        metric = self.load_target().forget
+        answers = answers_to(
+            metric,
+            "report",
+            generator=TransformersGenerator(lm, batch_size=self.model.batch_size),
+            max_new_tokens=self.measure.max_new_tokens,
+            temperature=metric.temperature,
+            seed=derive_seed(self.seed, "measure", "report"),
+        )
+        return metric.score(metric.examples["report"], answers)
 
     def read_scores(self, step: int) -> "Scores":
         """What was measured of the checkpoint after a step, on the `tune` split."""

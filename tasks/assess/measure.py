@@ -6,13 +6,13 @@ it stand the NLL of the true answers, success when their first tokens are given,
 
 from collections.abc import Sequence
 
+from tasks.assess.answering import answers_to
 from tasks.assess.repetition import repetition
 from tasks.assess.scores import Scores
 from tasks.models.generator import TransformersGenerator
 from tasks.models.language_model import LanguageModel
 from tasks.models.likelihood import nll_per_token, perplexity, response_prefix
 from tasks.models.pair import Pair
-from tasks.models.sampling import Sampling
 from tasks.targets.target import Metric, Split, Target
 
 
@@ -45,13 +45,17 @@ def measure(
     answers_seen: list[str] = []
 
     def value(metric: Metric, *, temperature: float, prefixes: Sequence[str] | None = None) -> float:
-        examples = metric.examples[split]
-        prompts = [example.prompt for example in examples]
-        sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature)
-        completions = generator.generate(prompts, sampling=sampling, seed=seed, response_prefixes=prefixes)
-        answers = [prefix + c[0].text for prefix, c in zip(prefixes or [""] * len(prompts), completions, strict=True)]
+        answers = answers_to(
+            metric,
+            split,
+            generator=generator,
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            seed=seed,
+            prefixes=prefixes,
+        )
         answers_seen.extend(answers)
-        return metric.score(examples, answers)
+        return metric.score(metric.examples[split], answers)
 
     forget = value(target.forget, temperature=target.forget.temperature)
     utility = {metric.name: value(metric, temperature=metric.temperature) for metric in target.utility}
