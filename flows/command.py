@@ -1,20 +1,23 @@
-"""`python -m flows.reveal_release` and `python -m flows.reveal`: from a command line to a flow run and an exit code.
+"""`python -m flows.reveal_release`, `flows.reveal`, `flows.assess`: from a command line to a flow run and an exit code.
 
-Exit codes: 0 accepted, or revealed; 2 the user's input; 3 rejected, or nothing revealed; 1 our fault.
+Exit codes: 0 accepted, revealed, or assessed; 2 the user's input; 3 rejected, or nothing revealed; 1 our fault.
 """
 
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from flows.command_line import read_arguments
-from flows.opening import open_run, peek_run
+from flows.opening import open_assessment, open_run, peek_run, released_step
+from flows.plan import Plan
 from flows.run_settings import RunSettings
 from tasks.settings.errors import UserError
 from tasks.store.disk import make_private_folder
+from tasks.store.keys import Unit
+from tasks.store.run import Run
 
 _PREFECT = {
     "DO_NOT_TRACK": "1",
@@ -45,14 +48,34 @@ def reveal_command(arguments: list[str] | None = None) -> int:
     )
 
 
-def _command(arguments: list[str] | None, *, program: str, description: str, run: Callable[[RunSettings], int]) -> int:
+def assess_command(arguments: list[str] | None = None) -> int:
+    """Try from the command line to bring back what a model was made to forget; returns the exit code."""
+    return _command(
+        arguments,
+        program="python -m flows.assess",
+        description="Try to bring back what a model was made to forget: after a run, or on a model of any origin.",
+        run=_assess,
+        open_for=open_assessment,
+        units=_assessment_units,
+    )
+
+
+def _command(
+    arguments: list[str] | None,
+    *,
+    program: str,
+    description: str,
+    run: Callable[[RunSettings], int],
+    open_for: Callable[[RunSettings], object] = open_run,
+    units: Callable[[Run, Plan], Iterable[Unit]] | None = None,
+) -> int:
     os.umask(0o077)  # Whatever is written beside the store, such as Prefect's database, is private as well.
     try:
         given = sys.argv[1:] if arguments is None else arguments
         read = read_arguments(given, program=program, description=description)
         if read.plan:
-            return _print_plan(read.settings)
-        open_run(read.settings)  # Refuses what cannot be used before Prefect is even imported.
+            return _print_plan(read.settings, units or _run_units)
+        open_for(read.settings)  # Refuses what cannot be used before Prefect is even imported.
         _prepare_prefect(read.settings)
         return run(read.settings)
     except UserError as error:
@@ -60,23 +83,31 @@ def _command(arguments: list[str] | None, *, program: str, description: str, run
         return 2
 
 
-def _print_plan(settings: RunSettings) -> int:
+def _print_plan(settings: RunSettings, units: Callable[[Run, Plan], Iterable[Unit]]) -> int:
     """Each unit, its key, and whether it is done; nothing is made."""
     from rich.console import Console
 
-    from tasks.report.summary import SUMMARY, taken_steps
-
     run, plan = peek_run(settings)
-    # A run tells which steps it took; how many more there will be is not known before the end.
-    taken = taken_steps(run.path)
-    is_finished = (run.path / SUMMARY).exists()
-    steps = len(taken) if is_finished else settings.release.steps
-    last_step = max((step["step"] for step in taken if step["accepted"]), default=0 if is_finished else steps)
     console = Console(highlight=False, soft_wrap=True)
-    for unit in plan.units(steps=steps, last_step=last_step):
+    for unit in units(run, plan):
         state = "done" if plan.find(run, unit) else "missing"
         console.print(f"{unit.name:<24}  {unit.key[:16]}  {state}")
     return 0
+
+
+def _run_units(run: Run, plan: Plan) -> Iterable[Unit]:
+    from tasks.report.summary import SUMMARY, taken_steps
+
+    # A run tells which steps it took; how many more there will be is not known before the end.
+    taken = taken_steps(run.path)
+    is_finished = (run.path / SUMMARY).exists()
+    steps = len(taken) if is_finished else plan.settings.release.steps
+    last_step = max((step["step"] for step in taken if step["accepted"]), default=0 if is_finished else steps)
+    return plan.units(steps=steps, last_step=last_step)
+
+
+def _assessment_units(run: Run, plan: Plan) -> Iterable[Unit]:
+    return plan.assessment(0 if plan.settings.assess.checkpoint else released_step(run))
 
 
 def _reveal_release(settings: RunSettings) -> int:
@@ -98,6 +129,21 @@ def _reveal(settings: RunSettings) -> int:
     if isinstance(outcome, BaseException):
         return 1
     return _print_revealed(Path(settings.runs_dir) / settings.run_name)
+
+
+def _assess(settings: RunSettings) -> int:
+    from rich.console import Console
+
+    from flows.assess import assess
+    from tasks.report.durability import print_durability, read_durability
+
+    outcome = _outcome(assess, settings)
+    if isinstance(outcome, BaseException):
+        return 1
+    run_path = Path(settings.runs_dir) / settings.run_name
+    print_durability(read_durability(run_path, outcome), Console())
+    Console().print(f"durability: {run_path / outcome}", soft_wrap=True)
+    return 0
 
 
 def _outcome(flow: Any, settings: RunSettings) -> Any:

@@ -9,9 +9,15 @@ import pytest
 @pytest.mark.parametrize(
     ("modules", "absent"),
     [
-        ("flows.reveal_release, flows.reveal, flows.release, flows.command", "torch transformers peft sklearn vllm"),
+        (
+            "flows.reveal_release, flows.reveal, flows.release, flows.assess, flows.command",
+            "torch transformers peft sklearn vllm",
+        ),
         ("flows.plan, flows.opening, flows.command_line", "prefect torch"),
-        ("tasks.settings.release, tasks.settings.reveal, tasks.settings.target", "prefect torch vllm"),
+        (
+            "tasks.settings.release, tasks.settings.reveal, tasks.settings.target, tasks.settings.assess",
+            "prefect torch vllm",
+        ),
         ("tasks.store.run, tasks.store.ledger, tasks.lab.model", "prefect torch pydantic"),
         ("bandit.neural_ucb", "prefect transformers pydantic sklearn"),
     ],

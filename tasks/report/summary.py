@@ -9,6 +9,7 @@ from typing import Any
 from tasks.assess.scores import Scores
 from tasks.release.goals import release_guards, unmet_goals
 from tasks.release.guard import tripped
+from tasks.report.durability import DURABILITY, PROBES, read_durability
 from tasks.store.disk import disk_errors, write_file
 from tasks.store.manifests import MANIFEST, read_manifest
 
@@ -85,6 +86,7 @@ def _summary(
         "seconds": _seconds(run_path),
         "verdict": "rejected" if reasons else "accepted",
         "reasons": reasons,
+        **_durability(run_path),
     }
 
 
@@ -92,6 +94,11 @@ def write_summary(run_path: Path, summary: Mapping[str, Any]) -> None:
     """Put `summary.json` into the run's folder."""
     with disk_errors(run_path):
         write_file(run_path / SUMMARY, json.dumps(summary, indent=2) + "\n")
+
+
+def add_durability(run_path: Path) -> None:
+    """Put what recovery tests of a finished run found into its summary."""
+    write_summary(run_path, read_summary(run_path) | _durability(run_path))
 
 
 def read_summary(run_path: Path) -> dict[str, Any]:
@@ -154,6 +161,14 @@ def _reveal(run_path: Path) -> dict[str, Any]:
         if (run_path / name / MANIFEST).exists():
             scores |= read_manifest(run_path / name)["scores"]
     return scores
+
+
+def _durability(run_path: Path) -> dict[str, Any]:
+    """What recovery tests found, where the run was assessed since it was finished first."""
+    if not (run_path / DURABILITY).exists():
+        return {}
+    found = read_durability(run_path)
+    return {"durability": {probe: found[probe] for probe in found if probe in PROBES}}
 
 
 def _seconds(run_path: Path) -> dict[str, float]:

@@ -15,7 +15,7 @@ _DEPTH = {
     "own_nll": "NLL a token, revealed pairs",
 }
 _FLUENCY = {"perplexity": "perplexity, kept text", "repetition": "repeated 4-grams"}
-_TEXT = {"metric", "lowest kept", "verdict"}
+_TEXT = {"metric", "lowest kept", "verdict", "trained on", "model", "asked"}
 
 
 def metric_rows(summary: Mapping[str, Any]) -> list[Row]:
@@ -56,8 +56,8 @@ def remarks(summary: Mapping[str, Any]) -> list[str]:
 def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     """What a person reads at the end of a run; fits 80 columns."""
     console.print()
-    _print_rows(console, "Steps, on the tune split, which steers", step_rows(summary))
-    _print_rows(console, "Before and after, on the report split, which decides nothing", metric_rows(summary))
+    print_rows(console, "Steps, on the tune split, which steers", step_rows(summary))
+    print_rows(console, "Before and after, on the report split, which decides nothing", metric_rows(summary))
     for remark in remarks(summary):
         console.print(f"- {remark}")
     console.print(f"verdict: [bold]{summary['verdict']}[/bold]")
@@ -79,7 +79,8 @@ def _metrics(summary: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
     yield from ((label, summary["fluency"][name]) for name, label in _FLUENCY.items())
 
 
-def _print_rows(console: Console, title: str, rows: list[Row]) -> None:
+def print_rows(console: Console, title: str, rows: list[Row]) -> None:
+    """Rows of equal keys as a table with a title; nothing where there are no rows."""
     if not rows:
         return
     table = Table(title=title, title_justify="left", title_style="bold")
