@@ -1,21 +1,24 @@
-"""`python -m flows.reveal_release` and `python -m flows.reveal`: from a command line to a flow run and an exit code.
+"""From a command line to a flow run and an exit code: what `python -m flows.reveal_release` and its sisters share.
 
-Exit codes: 0 accepted, or revealed; 2 the user's input; 3 rejected, or nothing revealed; 1 our fault.
+Exit codes: 0 accepted, revealed, or assessed; 2 the user's input; 3 rejected, or nothing revealed; 1 our fault.
 """
 
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from flows.command_line import Arguments, read_arguments
-from flows.opening import open_run, peek_run
+from flows.opening import open_assessment, open_run, peek_run, released_step
+from flows.plan import Plan
 from flows.run_settings import RunSettings
 from tasks.settings.errors import UserError
 from tasks.store.disk import make_private_folder
+from tasks.store.keys import Unit
+from tasks.store.run import Run
 
 _PREFECT = {
     "DO_NOT_TRACK": "1",
@@ -48,13 +51,26 @@ def reveal_command(arguments: list[str] | None = None) -> int:
     )
 
 
+def assess_command(arguments: list[str] | None = None) -> int:
+    """Try from the command line to bring back what a model was made to forget; returns the exit code."""
+    return run_command(
+        arguments,
+        program="python -m flows.assess",
+        description="Try to bring back what a model was made to forget: after a run, or on a model of any origin.",
+        check=lambda read: open_assessment(read.settings),
+        run=_assess,
+        units=_assessment_units,
+    )
+
+
 def run_command(
     arguments: list[str] | None,
     *,
     program: str,
     description: str,
-    check: Callable[[Arguments], None],
+    check: Callable[[Arguments], object],
     run: Callable[[Arguments], int],
+    units: Callable[[Run, Plan], Iterable[Unit]] | None = None,
     options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> int:
     """What all commands have in common; returns the exit code.
@@ -65,6 +81,7 @@ def run_command(
         description: What it does, for the help.
         check: Refuses what cannot be used, before Prefect is even imported.
         run: Does the work, and returns the exit code.
+        units: What `--plan` shows of a run; those of the run itself where it is not given.
         options: Flags of this command that are no settings; see `read_arguments`.
     """
     os.umask(0o077)  # Whatever is written beside the store, such as Prefect's database, is private as well.
@@ -72,7 +89,7 @@ def run_command(
         given = sys.argv[1:] if arguments is None else arguments
         read = read_arguments(given, program=program, description=description, options=options)
         if read.plan:
-            return _print_plan(read.settings)
+            return _print_plan(read.settings, units or _run_units)
         check(read)
         _prepare_prefect(read.settings)
         return run(read)
@@ -81,23 +98,30 @@ def run_command(
         return 2
 
 
-def _print_plan(settings: RunSettings) -> int:
+def _print_plan(settings: RunSettings, units: Callable[[Run, Plan], Iterable[Unit]]) -> int:
     """Each unit, its key, and whether it is done; nothing is made."""
     from rich.console import Console
 
-    from tasks.report.summary import SUMMARY, taken_steps
-
     run, plan = peek_run(settings)
-    # A run tells which steps it took; how many more there will be is not known before the end.
-    taken = taken_steps(run.path)
-    is_finished = (run.path / SUMMARY).exists()
-    steps = len(taken) if is_finished else settings.release.steps
-    last_step = max((step["step"] for step in taken if step["accepted"]), default=0 if is_finished else steps)
     console = Console(highlight=False, soft_wrap=True)
-    for unit in plan.units(steps=steps, last_step=last_step):
+    for unit in units(run, plan):
         state = "done" if plan.find(run, unit) else "missing"
         console.print(f"{unit.name:<24}  {unit.key[:16]}  {state}")
     return 0
+
+
+def _run_units(run: Run, plan: Plan) -> Iterable[Unit]:
+    from tasks.report.summary import SUMMARY, read_summary, taken_steps
+
+    # A run tells which steps it took; how many more there will be is not known before the end.
+    if (run.path / SUMMARY).exists():
+        return plan.units(steps=len(taken_steps(run.path)), last_step=read_summary(run.path)["last_step"])
+    steps = plan.settings.release.steps
+    return plan.units(steps=steps, last_step=steps)
+
+
+def _assessment_units(run: Run, plan: Plan) -> Iterable[Unit]:
+    return plan.assessment(0 if plan.settings.assess.checkpoint else released_step(run))
 
 
 def _open(read: Arguments) -> None:
@@ -123,6 +147,21 @@ def _reveal(read: Arguments) -> int:
     if isinstance(outcome, BaseException):
         return 1
     return _print_revealed(run_folder(read.settings))
+
+
+def _assess(read: Arguments) -> int:
+    from rich.console import Console
+
+    from flows.assess import assess
+    from tasks.report.durability import print_durability, read_durability
+
+    outcome = flow_outcome(assess, read.settings)
+    if isinstance(outcome, BaseException):
+        return 1
+    run_path = run_folder(read.settings)
+    print_durability(read_durability(run_path, outcome), Console())
+    Console().print(f"durability: {run_path / outcome}", soft_wrap=True)
+    return 0
 
 
 def run_folder(settings: RunSettings) -> Path:

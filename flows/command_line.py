@@ -136,11 +136,14 @@ def _leaves(model: type[Settings], prefix: str = "") -> Iterator[tuple[str, Fiel
 
 
 def _shown(field: FieldInfo) -> str:
-    return "empty" if field.default in ("", ()) else str(field.default).lower()
+    if isinstance(field.default, tuple):
+        return f"[{', '.join(map(str, field.default))}]" if field.default else "empty"
+    return "empty" if field.default == "" else str(field.default).lower()
 
 
 def _help(field: FieldInfo) -> str:
-    return f"{field.description} [{_shown(field)}]".replace("%", "%%")
+    shown = _shown(field)
+    return f"{field.description} {shown if shown.startswith('[') else f'[{shown}]'}".replace("%", "%%")
 
 
 def _parsed(path: str, text: str, field: FieldInfo) -> Any:

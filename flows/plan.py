@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from flows.run_settings import RunSettings
+from tasks.settings.assess import Probe
 from tasks.settings.errors import UserError
 from tasks.settings.model import LAB
 from tasks.store.digests import file_digest
@@ -57,6 +58,8 @@ MERGE = ("weights", "forget_weight", "retain_weight")
 CHOICE = ("open_below", "probe_pairs", "max_damage", "objective")
 MEASURED = ("max_new_tokens", "prefill_tokens", "quantised")
 GUARD = ("goal", "goal_nll", "max_drop", "max_perplexity_rise")
+RELEARNING = ("relearning_samples", "relearning_steps", "relearning_rate")
+EXTRACTION = ("extraction_queries",)
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Plan:
         retain_digest: Of the retain file; empty where there is none.
         backend: What generates in the reveal, resolved.
         encoder_digest: Of the sentence encoder; empty where none is used.
+        checkpoint_digest: Of the files of another model that is assessed; empty where the run's own is.
     """
 
     settings: RunSettings
@@ -78,6 +82,7 @@ class Plan:
     retain_digest: str = ""
     backend: str = "transformers"
     encoder_digest: str = ""
+    checkpoint_digest: str = ""
 
     @cached_property
     def model(self) -> Unit | None:
@@ -179,6 +184,44 @@ class Plan:
     def published(self, step: int) -> Unit:
         """The unlearned model: the checkpoint of the last accepted step as a folder that loads anywhere."""
         return self._unit("model", {}, self.checkpoint(step))
+
+    @property
+    def assessed(self) -> tuple[str, ...]:
+        """The models that are assessed: the original, what is compared with it, and gold where it was asked for."""
+        other = f"checkpoint-{self.checkpoint_digest[:8]}" if self.checkpoint_digest else "unlearned"
+        return ("original", other, *(["gold"] if self.gold else []))
+
+    def probe(self, probe: Probe, model: str, step: int) -> Unit:
+        """A recovery test of one of the models in `assessed`; the unlearned one is the checkpoint after a step."""
+        match probe:
+            case "relearning":
+                settings = {"assess": self._some("assess", RELEARNING)}
+                settings["measure"] = self._some("measure", ("report_prompts", "max_new_tokens"))
+                parents = [self.retain_set, self.forget_set]
+            case "membership":
+                settings = {"measure": self._some("measure", ("report_prompts",))}
+                parents = [self.forget_set]
+            case "extraction":
+                settings = {"assess": self._some("assess", EXTRACTION), "reveal": self._some("reveal", SEARCH)}
+                parents = [self.search]
+        outside = {}
+        match model:
+            case "original":
+                pass
+            case "unlearned":
+                parents.append(self.checkpoint(step))
+            case "gold":
+                parents.append(self.gold)
+            case _:
+                outside = {"checkpoint": self.checkpoint_digest}
+        return self._unit(f"assess/{probe}/{model}", settings, *parents, outside=outside)
+
+    def assessment(self, step: int) -> Iterator[Unit]:
+        """What the recovery tests work on, and the tests, in the order of work; see `probe`."""
+        yield from filter(None, (self.model, self.gold))
+        yield from (self.retain_set, self.search, self.forget_set)
+        for model in self.assessed:
+            yield from (self.probe(probe, model, step) for probe in self.settings.assess.probes)
 
     def find(self, run: Run, unit: Unit) -> UnitRef | None:
         """The unit where it is finished: in the run's folder, or in the cache of lab models."""
@@ -298,6 +341,7 @@ def make_plan(settings: RunSettings) -> Plan:
         retain_digest=file_digest(Path(target.retain_file)) if target.retain_file else "",
         backend=resolve_backend(model.backend, path=model.path, device=device),
         encoder_digest=_encoder_digest(settings),
+        checkpoint_digest=_checkpoint_digest(settings.assess.checkpoint),
     )
 
 
@@ -307,6 +351,17 @@ def _encoder_digest(settings: RunSettings) -> str:
     from tasks.reveal.sentence_embedding import encoder_digest
 
     return encoder_digest(settings.reveal.embedding_model)
+
+
+def _checkpoint_digest(path: str) -> str:
+    if not path:
+        return ""
+    from tasks.models.model_folder import model_digest
+
+    try:
+        return model_digest(path)
+    except UserError as error:  # It speaks of the setting that most models come from.
+        raise UserError(str(error).replace("model.path", "assess.checkpoint", 1)) from None
 
 
 def _folder(step: int) -> str:

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from tasks.settings.assess import AssessSettings
 from tasks.settings.base import Settings
 from tasks.settings.model import LabSettings, ModelSettings
 from tasks.settings.release import ReleaseSettings
@@ -10,6 +11,10 @@ from tasks.settings.target import MeasureSettings, TargetSettings
 
 NUMBER_FREE = frozenset({"name", "runs_dir", "model.vllm_memory", "model.api_url", "model.api_model"})
 """Settings that cannot change a number: left out of every key and of the comparison with an earlier run."""
+
+MAY_CHANGE = NUMBER_FREE | {"assess"}
+"""Settings in which a run may differ from the one it goes on with: the recovery tests, whose units have them in their
+keys, come after it."""
 
 
 class RunSettings(Settings):
@@ -29,6 +34,7 @@ class RunSettings(Settings):
     reveal: RevealSettings = RevealSettings()
     release: ReleaseSettings = ReleaseSettings()
     measure: MeasureSettings = MeasureSettings()
+    assess: AssessSettings = AssessSettings()
 
     @property
     def run_name(self) -> str:

@@ -20,8 +20,8 @@ def measure_checkpoint(
     if found := subject.run.find(unit):
         return found
     with subject.run.write(unit) as writer:
-        lm = subject.load_other_model(other_model) if other_model else subject.load_model(step)
-        scores = subject.measure_model(lm, split).to_json()
+        lm = subject.load_model(step, other_model=other_model)
+        scores = subject.measure_rounded(lm, split, subject.measure_model(lm, split)).to_json()
         write_file(writer.path / SCORES, json.dumps(scores, indent=2) + "\n")
         writer.scores |= scores
     return writer.ref

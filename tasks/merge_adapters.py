@@ -19,10 +19,11 @@ def merge_adapters(subject: Subject, unit: Unit, *, step: int, release: ReleaseS
     """The decision on a step (`merge.json`) and the scores of the checkpoint it leads to (`scores.json`)."""
     if found := subject.run.find(unit):
         return found
+    from tasks.assess.surviving import surviving_update
+    from tasks.models.quantisation import SCHEMES
     from tasks.release.adapter import load_adapter
     from tasks.release.candidates import Weights
-    from tasks.release.goals import release_guards, set_back, unmet_goals
-    from tasks.release.guard import tripped
+    from tasks.release.goals import broken_limits, set_back, unmet_goals
     from tasks.release.merge import Checkpoints
     from tasks.release.rebuild import recorded_updates
     from tasks.release.step import settle
@@ -39,30 +40,42 @@ def merge_adapters(subject: Subject, unit: Unit, *, step: int, release: ReleaseS
         else:
             weights, read = subject.weight_chooser(lm, step, release).both_weights(forget, retain)
 
-        limits = subject.measure
+        checkpoints, limits = Checkpoints(subject.base), subject.measure
         before, previous = subject.read_scores(0), subject.read_scores(step - 1)
-        guards = release_guards(before, max_drop=limits.max_drop, max_perplexity_rise=limits.max_perplexity_rise)
         measured = []
 
         def measure() -> dict[str, float]:
-            measured.append(subject.measure_model(lm, "tune"))
-            return measured[-1].guarded()
+            scores = subject.measure_model(lm, "tune")
+            # With rounded weights, which costs twice as much again, only what is forgotten at full precision.
+            if not unmet_goals(scores, goal=limits.goal, goal_nll=limits.goal_nll):
+                scores = subject.measure_rounded(lm, "tune", scores)
+            measured.append(scores)
+            return scores.guarded()
 
         decision, _ = settle(
             lm,
-            Checkpoints(subject.base),
+            checkpoints,
             recorded_updates(subject.run.path, step - 1),
             step=step,
             forget=forget,
             retain=retain,
             weights=weights,
             measure=measure,
-            guard=lambda scores: tripped(guards, before.guarded(), scores),
+            guard=lambda _: broken_limits(
+                before, measured[-1], max_drop=limits.max_drop, max_perplexity_rise=limits.max_perplexity_rise
+            ),
             set_back=lambda: set_back(previous, measured[-1], goal_nll=limits.goal_nll),
         )
         scores = measured[-1] if decision.accepted else previous
         unmet = unmet_goals(scores, goal=limits.goal, goal_nll=limits.goal_nll)
-        record = decision.record() | {"choice": read, "goal_met": decision.accepted and not unmet}
+        surviving = {
+            scheme: surviving_update(checkpoints.beside(lm), SCHEMES[scheme]).to_json() for scheme in limits.quantised
+        }
+        record = decision.record() | {
+            "choice": read,
+            "surviving": surviving,
+            "goal_met": decision.accepted and not unmet,
+        }
         write_file(writer.path / "merge.json", json.dumps(record, indent=2) + "\n")
         write_file(writer.path / SCORES, json.dumps(scores.to_json(), indent=2) + "\n")
         writer.scores |= {"accepted": decision.accepted, "goal_met": record["goal_met"], **scores.to_json()}

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,19 +59,17 @@ class Subject:
     measure: MeasureSettings
     seed: int
 
-    def load_model(self, step: int = 0) -> "LanguageModel":
-        """The model after a step; step 0 is the untouched one. Models from earlier calls can no longer be used."""
+    def load_model(self, step: int = 0, *, other_model: Path | str | None = None) -> "LanguageModel":
+        """The model after a step, step 0 is the untouched one; or another model, such as gold.
+
+        Models from earlier calls can no longer be used.
+        """
         from tasks.release.rebuild import recorded_updates
         from tasks.release.resident import take_model
 
+        assert not (step and other_model)
         updates = recorded_updates(self.run.path, step)
-        return take_model(self.base, updates, device=self.device, dtype=self.model.dtype)
-
-    def load_other_model(self, folder: Path) -> "LanguageModel":
-        """A model that is not this run's, such as gold; the run's own leaves the memory for it."""
-        from tasks.release.resident import take_model
-
-        return take_model(folder, [], device=self.device, dtype=self.model.dtype)
+        return take_model(other_model or self.base, updates, device=self.device, dtype=self.model.dtype)
 
     def open_generator(self, lm: "LanguageModel") -> "AbstractContextManager[Generator]":
         """What generates in the reveal, with the untouched model, which `lm` is."""
@@ -131,8 +129,25 @@ class Subject:
             prefill_tokens=self.measure.prefill_tokens,
             batch_size=self.model.batch_size,
             seed=derive_seed(self.seed, "measure", split),
-            schemes=self.measure.quantised,
         )
+
+    def measure_rounded(self, lm: "LanguageModel", split: "Split", scores: "Scores") -> "Scores":
+        """The same scores with those of the model with rounded weights; it leaves the weights as they are."""
+        from tasks.assess.measure import measure_rounded
+
+        rounded = {
+            scheme: measure_rounded(
+                lm,
+                self.load_target(),
+                split,
+                scheme,
+                max_new_tokens=self.measure.max_new_tokens,
+                batch_size=self.model.batch_size,
+                seed=derive_seed(self.seed, "measure", split),
+            )
+            for scheme in self.measure.quantised
+        }
+        return replace(scores, quantised=rounded)
 
     def weight_chooser(self, lm: "LanguageModel", step: int, release: ReleaseSettings) -> "WeightChooser":
         """What chooses the merge weights of a step, on its model, by held-out revealed pairs and the `tune` split."""
@@ -175,6 +190,22 @@ class Subject:
 
         scores = {step: self.read_scores(step) for step in accepted}
         return best_step(scores, goal=self.measure.goal, goal_nll=self.measure.goal_nll) if scores else 0
+
+    def forget_metric(self, lm: "LanguageModel") -> float:
+        """The forget metric of a model alone, on the `report` split: for tests that measure it again and again."""
+        from tasks.assess.answering import answers_to
+        from tasks.models.generator import TransformersGenerator
+
+        metric = self.load_target().forget
+        answers = answers_to(
+            metric,
+            "report",
+            generator=TransformersGenerator(lm, batch_size=self.model.batch_size),
+            max_new_tokens=self.measure.max_new_tokens,
+            temperature=metric.temperature,
+            seed=derive_seed(self.seed, "measure", "report"),
+        )
+        return metric.score(metric.examples["report"], answers)
 
     def read_scores(self, step: int) -> "Scores":
         """What was measured of the checkpoint after a step, on the `tune` split."""

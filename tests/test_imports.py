@@ -10,11 +10,14 @@ import pytest
     ("modules", "absent"),
     [
         (
-            "flows.reveal_release, flows.reveal, flows.release, flows.export, flows.command",
+            "flows.reveal_release, flows.reveal, flows.release, flows.export, flows.assess, flows.command",
             "torch transformers peft sklearn vllm",
         ),
         ("flows.plan, flows.opening, flows.command_line, flows.exporting, flows.release_command", "prefect torch"),
-        ("tasks.settings.release, tasks.settings.reveal, tasks.settings.target", "prefect torch vllm"),
+        (
+            "tasks.settings.release, tasks.settings.reveal, tasks.settings.target, tasks.settings.assess",
+            "prefect torch vllm",
+        ),
         ("tasks.store.run, tasks.store.ledger, tasks.lab.model", "prefect torch pydantic"),
         ("bandit.neural_ucb", "prefect transformers pydantic sklearn"),
     ],

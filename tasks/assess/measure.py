@@ -5,7 +5,9 @@ it stand the NLL of the true answers, success when their first tokens are given,
 """
 
 from collections.abc import Sequence
+from typing import Any
 
+from tasks.assess.answering import answers_to
 from tasks.assess.repetition import repetition
 from tasks.assess.scores import Scores
 from tasks.models.generator import TransformersGenerator
@@ -13,7 +15,6 @@ from tasks.models.language_model import LanguageModel
 from tasks.models.likelihood import nll_per_token, perplexity, response_prefix
 from tasks.models.pair import Pair
 from tasks.models.quantisation import SCHEMES, quantised
-from tasks.models.sampling import Sampling
 from tasks.targets.target import Metric, Split, Target
 
 
@@ -28,7 +29,6 @@ def measure(
     prefill_tokens: int,
     batch_size: int,
     seed: int,
-    schemes: Sequence[str] = (),
 ) -> Scores:
     """Scores of a checkpoint on one split of a target.
 
@@ -42,25 +42,25 @@ def measure(
         prefill_tokens: Answer tokens given in the prefill probe.
         batch_size: Sequences at once.
         seed: Of the sampled answers.
-        schemes: Names in `SCHEMES`; the forget metric and the kept skills are also measured with weights so rounded.
     """
     generator = TransformersGenerator(lm, batch_size=batch_size)
     answers_seen: list[str] = []
 
     def value(metric: Metric, *, temperature: float, prefixes: Sequence[str] | None = None) -> float:
-        examples = metric.examples[split]
-        prompts = [example.prompt for example in examples]
-        sampling = Sampling(max_new_tokens=max_new_tokens, temperature=temperature)
-        completions = generator.generate(prompts, sampling=sampling, seed=seed, response_prefixes=prefixes)
-        answers = [prefix + c[0].text for prefix, c in zip(prefixes or [""] * len(prompts), completions, strict=True)]
+        answers = answers_to(
+            metric,
+            split,
+            generator=generator,
+            max_new_tokens=max_new_tokens,
+            temperature=temperature,
+            seed=seed,
+            prefixes=prefixes,
+        )
         answers_seen.extend(answers)
-        return metric.score(examples, answers)
+        return metric.score(metric.examples[split], answers)
 
-    def forget_and_utility() -> tuple[float, dict[str, float]]:
-        forget = value(target.forget, temperature=target.forget.temperature)
-        return forget, {metric.name: value(metric, temperature=metric.temperature) for metric in target.utility}
-
-    forget, utility = forget_and_utility()
+    forget = value(target.forget, temperature=target.forget.temperature)
+    utility = {metric.name: value(metric, temperature=metric.temperature) for metric in target.utility}
     repeated, num_answers = repetition(answers_seen), len(answers_seen)
 
     true_pairs = [
@@ -74,11 +74,6 @@ def measure(
 
     observed = {metric.name: value(metric, temperature=metric.temperature) for metric in target.observed}
 
-    rounded = {}
-    for scheme in schemes:
-        with quantised(lm.model, SCHEMES[scheme]):
-            rounded[scheme] = dict(zip(("forget", "utility"), forget_and_utility(), strict=True))
-
     num = {metric.name: len(metric.examples[split]) for metric in (*target.utility, *target.observed)}
     return Scores(
         forget=forget,
@@ -90,7 +85,6 @@ def measure(
         own_nll=_mean_nll(lm, revealed, batch_size),
         prefill=prefill,
         sampled=sampled,
-        quantised=rounded,
         num=num
         | {
             "forget": len(target.forget.examples[split]),
@@ -99,6 +93,27 @@ def measure(
             "answers": num_answers,
         },
     )
+
+
+def measure_rounded(
+    lm: LanguageModel,
+    target: Target,
+    split: Split,
+    scheme: str,
+    *,
+    max_new_tokens: int,
+    batch_size: int,
+    seed: int,
+) -> dict[str, Any]:
+    """`forget` and `utility` of a checkpoint as in `measure`, with its weights rounded by a scheme of `SCHEMES`."""
+    generator = TransformersGenerator(lm, batch_size=batch_size)
+
+    def value(metric: Metric) -> float:
+        asked = {"max_new_tokens": max_new_tokens, "temperature": metric.temperature, "seed": seed}
+        return metric.score(metric.examples[split], answers_to(metric, split, generator=generator, **asked))
+
+    with quantised(lm.model, SCHEMES[scheme]):
+        return {"forget": value(target.forget), "utility": {metric.name: value(metric) for metric in target.utility}}
 
 
 def _mean_nll(lm: LanguageModel, pairs: Sequence[Pair], batch_size: int) -> float | None:

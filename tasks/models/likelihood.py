@@ -1,6 +1,6 @@
 """How likely the model finds given responses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -28,21 +28,43 @@ def perplexity(lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int = 64
     return float(torch.exp(total.sum() / count.sum()))
 
 
+def token_nlls(lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int = 64) -> list[Tensor]:
+    """Negative log-likelihood of each token of each response, in nats; one `(tokens,)` a pair, float64, on the CPU.
+
+    As in `nll_per_token`, which is the mean of each, the end token does not count.
+    """
+    nlls = [torch.empty(0, dtype=torch.float64)] * len(pairs)
+    for batch, nll, is_response in _response_nlls(lm, pairs, batch_size=batch_size, with_end=False):
+        for i, values, counts in zip(batch, nll, is_response, strict=True):
+            nlls[i] = values[counts]
+    return nlls
+
+
 def response_prefix(lm: LanguageModel, pair: Pair, num_tokens: int) -> str:
     """Text of the first `num_tokens` tokens of a response."""
     return lm.running_text(pair.prompt, pair.response).response_up_to(num_tokens)
 
 
-@torch.no_grad()
 def _response_nll(
     lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int, with_end: bool
 ) -> tuple[Tensor, Tensor]:
     """Summed negative log-likelihood of each response and its number of tokens, both of shape `(pairs,)`, float64."""
+    total = torch.zeros(len(pairs), dtype=torch.float64)
+    count = torch.zeros(len(pairs), dtype=torch.float64)
+    for batch, nll, is_response in _response_nlls(lm, pairs, batch_size=batch_size, with_end=with_end):
+        total[batch] = nll.sum(dim=1)
+        count[batch] = is_response.double().sum(dim=1)
+    return total, count
+
+
+@torch.no_grad()
+def _response_nlls(
+    lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int, with_end: bool
+) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+    """By batch: indices of its pairs, NLL of their tokens `(batch, columns)`, float64, and which count; on the CPU."""
     encoded = [lm.encode_pair(pair if with_end else replace(pair, complete=False)) for pair in pairs]
     lengths = [len(ids) for ids, _ in encoded]
     lm.require_context(max(lengths, default=0))
-    total = torch.zeros(len(pairs), dtype=torch.float64)
-    count = torch.zeros(len(pairs), dtype=torch.float64)
     for batch in batches_by_length(lengths, batch_size):
         ids = right_padded([encoded[i][0] for i in batch], lm.pad_token_id).to(lm.device)
         end = torch.tensor([lengths[i] for i in batch], device=lm.device)[:, None]
@@ -54,6 +76,4 @@ def _response_nll(
         logits = lm.model(ids, use_cache=False, logits_to_keep=columns - 1).logits
         nll = torch.zeros(is_response.shape, device=lm.device)
         nll[is_response] = cross_entropy(logits[is_response].float(), ids[:, columns][is_response], reduction="none")
-        total[batch] = nll.cpu().double().sum(dim=1)
-        count[batch] = is_response.cpu().double().sum(dim=1)
-    return total, count
+        yield batch, nll.cpu().double(), is_response.cpu()

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 
 from tasks.assess.scores import Scores
-from tasks.release.guard import Guard
+from tasks.release.guard import Guard, Trip, tripped
 
 
-def release_guards(before: Scores, *, max_drop: float, max_perplexity_rise: float) -> list[Guard]:
-    """The limits of a release: an absolute drop for each kept skill, a relative rise of the perplexity on kept text.
+def broken_limits(before: Scores, after: Scores, *, max_drop: float, max_perplexity_rise: float) -> list[Trip]:
+    """The limits of a release that are broken: an absolute drop of a kept skill, a relative rise of the perplexity.
 
-    With rounded weights a skill is held against the untouched model rounded alike: what rounding costs is not ours.
+    With rounded weights, where it was so measured, a skill is held against the untouched model rounded alike: what
+    rounding costs is not ours.
     """
-    skills = [name for name in before.guarded() if name != "perplexity"]
-    return [
-        *(Guard(skill, "higher", max_drop) for skill in skills),
-        Guard("perplexity", "lower", max_perplexity_rise, relative=True),
-    ]
+    skills = [name for name in after.guarded() if name != "perplexity"]
+    guards = [Guard(skill, "higher", max_drop) for skill in skills]
+    guards.append(Guard("perplexity", "lower", max_perplexity_rise, relative=True))
+    return tripped(guards, before.guarded(), after.guarded())
 
 
 def unmet_goals(scores: Scores, *, goal: float, goal_nll: float) -> list[str]:

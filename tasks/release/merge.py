@@ -115,6 +115,13 @@ class Checkpoints:
             weight = layers[name].weight
             weight.copy_(merged_weight(tensor.to(weight.device, torch.float32), updates, name))
 
+    def beside(self, lm: LanguageModel) -> Iterator[tuple[Tensor, Tensor]]:
+        """Of each linear layer the weight of theta_0 and the one that the model has, in its type; a layer at a time."""
+        layers = linear_layers(lm.model)
+        for key, tensor in self._read(f"{name}.weight" for name in layers):
+            weight = layers[key.removesuffix(".weight")].weight
+            yield tensor.to(weight.device, weight.dtype), weight.detach()
+
     def holds_all(self, lm: LanguageModel) -> bool:
         """Whether the folder has every parameter of the model under its name, so that all of it can be restored."""
         return all(name in self._file_of for name, _ in lm.model.named_parameters())

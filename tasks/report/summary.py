@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tasks.assess.scores import Scores
-from tasks.release.goals import release_guards, unmet_goals
-from tasks.release.guard import tripped
+from tasks.release.goals import broken_limits, unmet_goals
+from tasks.report.durability import DURABILITY, PROBES, read_durability
 from tasks.store.disk import disk_errors, write_file
 from tasks.store.manifests import MANIFEST, read_manifest
 
@@ -50,8 +50,8 @@ def summarise(
         max_perplexity_rise: Allowed relative rise of the perplexity.
     """
     untouched, settled = (_scores(run_path / f"step-{step:02d}") for step in (0, last_step))
-    guards = release_guards(untouched, max_drop=max_drop, max_perplexity_rise=max_perplexity_rise)
-    reasons = [trip.sentence for trip in tripped(guards, untouched.guarded(), settled.guarded())]
+    broken = broken_limits(untouched, settled, max_drop=max_drop, max_perplexity_rise=max_perplexity_rise)
+    reasons = [trip.sentence for trip in broken]
     reasons += unmet_goals(settled, goal=goal, goal_nll=goal_nll)
     before, after = (_scores(run_path / "report" / moment) for moment in ("before", "after"))
     gold = _scores(run_path / "report" / "gold") if (run_path / "report/gold" / MANIFEST).exists() else None
@@ -85,6 +85,7 @@ def _summary(
         "seconds": _seconds(run_path),
         "verdict": "rejected" if reasons else "accepted",
         "reasons": reasons,
+        **_durability(run_path),
     }
 
 
@@ -92,6 +93,11 @@ def write_summary(run_path: Path, summary: Mapping[str, Any]) -> None:
     """Put `summary.json` into the run's folder."""
     with disk_errors(run_path):
         write_file(run_path / SUMMARY, json.dumps(summary, indent=2) + "\n")
+
+
+def add_durability(run_path: Path) -> None:
+    """Put what recovery tests of a finished run found into its summary."""
+    write_summary(run_path, read_summary(run_path) | _durability(run_path))
 
 
 def read_summary(run_path: Path) -> dict[str, Any]:
@@ -172,6 +178,14 @@ def _reveal(run_path: Path) -> dict[str, Any]:
         if (run_path / name / MANIFEST).exists():
             scores |= read_manifest(run_path / name)["scores"]
     return scores
+
+
+def _durability(run_path: Path) -> dict[str, Any]:
+    """What recovery tests found, where the run was assessed since it was finished first."""
+    if not (run_path / DURABILITY).exists():
+        return {}
+    found = read_durability(run_path)
+    return {"durability": {probe: found[probe] for probe in found if probe in PROBES}}
 
 
 def _seconds(run_path: Path) -> dict[str, float]:

@@ -15,7 +15,7 @@ _DEPTH = {
     "own_nll": "NLL a token, revealed pairs",
 }
 _FLUENCY = {"perplexity": "perplexity, kept text", "repetition": "repeated 4-grams"}
-_TEXT = {"metric", "lowest kept", "verdict"}
+_TEXT = {"metric", "lowest kept", "verdict", "trained on", "model", "asked"}
 
 
 def metric_rows(summary: Mapping[str, Any]) -> list[Row]:

@@ -5,7 +5,10 @@ import json
 import pytest
 import torch
 
-from flows.command import main
+from flows.command import assess_command, main
+from flows.command_line import read_arguments
+from flows.opening import open_run
+from tasks.settings.errors import UserError
 from tests.tiny_model import make_tiny_model
 
 STORIES = ["--preset", "stories-word"]
@@ -20,10 +23,10 @@ def model(tmp_path):
 def refused(tmp_path, capsys):
     """Runs a command that must be refused; returns the sentence."""
 
-    def run(*arguments: str) -> str:
+    def run(*arguments: str, command=main) -> str:
         runs_dir = tmp_path / "runs"
         capsys.readouterr()  # What making a model has printed.
-        assert main(["--runs-dir", str(runs_dir), *arguments]) == 2
+        assert command(["--runs-dir", str(runs_dir), *arguments]) == 2
         assert not runs_dir.exists(), "a refused run left something behind"
         out, err = capsys.readouterr()
         assert out == ""
@@ -53,6 +56,60 @@ def test_settings_that_cannot_be_used_are_refused(refused, arguments, words):
     if "cuda" in arguments and torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     assert words in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "run lab-toxicity-s0 in"),
+        (["--assess.probes", "[guessing]"], "assess.probes.0 is 'guessing'"),
+        (["--assess.relearning-steps", "0"], "assess.relearning_steps is 0"),
+        (["--assess.checkpoint", "no/such/folder"], "assess.checkpoint is 'no/such/folder', which is no folder"),
+    ],
+)
+def test_an_assessment_of_nothing_is_refused(refused, arguments, words):
+    assert words in refused(*arguments, command=assess_command)
+
+
+def test_a_run_that_kept_no_step_has_no_model_to_assess(tmp_path, capsys):
+    run = tmp_path / "lab-toxicity-s0"
+    open_run(read_arguments(["--runs-dir", str(tmp_path)], program="", description="").settings)
+    (run / "summary.json").write_text(json.dumps({"last_step": 0}))
+    assert assess_command(["--runs-dir", str(tmp_path)]) == 2
+    assert "run lab-toxicity-s0 kept no step" in capsys.readouterr().err
+
+
+def test_the_plan_of_an_assessment_names_every_probe_of_every_model(tmp_path, model, capsys):
+    base = ["--runs-dir", str(tmp_path / "runs"), *STORIES, "--model.path", str(model), "--plan"]
+    other = make_tiny_model(tmp_path / "other", chat=False, seed=1)
+
+    def keys(*arguments: str) -> dict[str, str]:
+        assert assess_command([*base, "--assess.checkpoint", str(other), *arguments]) == 0
+        return {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()}
+
+    before = keys()
+    probed = {name for name in before if name.startswith("assess/")}
+    assert len(probed) == 3 * 2
+    assert {"search", "forget-set", "assess/membership/original", "assess/extraction/original"} <= set(before)
+    changed = keys("--assess.relearning-samples", "4")
+    assert {name for name in before if changed[name] != before[name]} == {
+        name for name in before if name.startswith("assess/relearning/")
+    }
+    assert set(keys("--assess.probes", "[membership]")) == set(before) - {
+        name for name in probed if "membership" not in name
+    }
+    assert not (tmp_path / "runs").exists()
+
+
+def test_what_is_assessed_may_change_after_a_run_but_nothing_else(tmp_path):
+    def settings(*arguments):
+        return read_arguments(["--runs-dir", str(tmp_path), *arguments], program="", description="").settings
+
+    run, plan = open_run(settings())
+    assert open_run(settings("--assess.relearning-steps", "4"))[0] == run
+    assert open_run(settings("--assess.relearning-steps", "4"))[1].checkpoint(1).key == plan.checkpoint(1).key
+    with pytest.raises(UserError, match=r"release\.rank was 8, is now 4"):
+        open_run(settings("--release.rank", "4"))
 
 
 def test_a_model_folder_without_weights_is_refused(refused, model):

@@ -57,7 +57,7 @@ def test_a_run_of_several_steps_reads_its_model_once_and_gold_in_between_takes_i
         for step in (0, 0, 1, 0, 2, 3, 1, 0):
             check(subject.load_model(step), subject.base, step)
         assert loads == [subject.base]
-        check(subject.load_other_model(gold), gold, 0)
+        check(subject.load_model(other_model=gold), gold, 0)
         check(subject.load_model(3), subject.base, 3)
     assert loads == [subject.base, gold, subject.base]
 

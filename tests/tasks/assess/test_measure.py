@@ -1,10 +1,11 @@
 import pytest
 
-from tasks.assess.measure import measure
+from tasks.assess.measure import measure, measure_rounded
 from tasks.assess.scores import Scores
 from tasks.models.language_model import load_language_model
 from tasks.models.likelihood import nll_per_token, perplexity
 from tasks.models.pair import Pair
+from tasks.models.quantisation import SCHEMES, quantised
 from tasks.targets.target import Metric
 from tests.tiny_model import make_tiny_model
 
@@ -62,3 +63,16 @@ def test_without_reference_answers_there_is_no_depth(lm):
 def test_measuring_twice_gives_the_same(lm):
     once, again = (measure(lm, FakeTarget(), "tune", kept=KEEP, revealed=REVEALED, **SETTINGS) for _ in range(2))
     assert once == again
+
+
+def test_rounded_scores_are_those_of_the_rounded_model(lm):
+    settings = {name: value for name, value in SETTINGS.items() if name != "prefill_tokens"}
+    target, same = FakeTarget(), FakeTarget()
+    found = measure_rounded(lm, target, "tune", "int4_row", **settings)
+    with quantised(lm.model, SCHEMES["int4_row"]):
+        expected = measure(lm, same, "tune", kept=KEEP, revealed=[], **SETTINGS)
+    assert found == {"forget": expected.forget, "utility": expected.utility}
+    assert target.seen["answers"][0] == same.seen["answers"][0]
+    plain = FakeTarget()
+    measure(lm, plain, "tune", kept=KEEP, revealed=[], **SETTINGS)
+    assert plain.seen["answers"][0] != target.seen["answers"][0]

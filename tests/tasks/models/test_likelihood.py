@@ -9,7 +9,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
 from tasks.models.language_model import LanguageModel
-from tasks.models.likelihood import nll_per_token, perplexity, response_prefix
+from tasks.models.likelihood import nll_per_token, perplexity, response_prefix, token_nlls
 from tasks.models.pair import Pair
 from tests.tasks.models.conftest import release_data
 
@@ -43,6 +43,15 @@ def test_the_mean_over_response_tokens_without_the_end_token(chat_lm, batch_size
         losses = losses[:-1] if pair.complete else losses
         assert len(losses) == len(pair.response.split())
         assert value == pytest.approx(sum(losses) / len(losses), rel=1e-4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_of_each_token_in_its_place_without_the_end_token(chat_lm, batch_size):
+    nlls = token_nlls(chat_lm, PAIRS, batch_size=batch_size)
+    for pair, values in zip(PAIRS, nlls, strict=True):
+        losses = by_hand(chat_lm, *split(chat_lm, pair))
+        assert values.tolist() == pytest.approx(losses[: len(pair.response.split())], rel=1e-4, abs=1e-6)
+    assert [float(values.mean()) for values in nlls] == pytest.approx(nll_per_token(chat_lm, PAIRS).tolist())
 
 
 def test_perplexity_is_over_all_tokens_end_tokens_included(base_lm):

@@ -1,6 +1,5 @@
 from tasks.assess.scores import Scores
-from tasks.release.goals import best_step, release_guards, set_back, unmet_goals
-from tasks.release.guard import tripped
+from tasks.release.goals import best_step, broken_limits, set_back, unmet_goals
 
 
 def scores(**changes):
@@ -18,11 +17,12 @@ def test_a_greedy_zero_alone_is_not_forgotten():
 
 
 def test_guards_are_absolute_for_skills_and_relative_for_perplexity():
-    guards = release_guards(scores(), max_drop=0.03, max_perplexity_rise=0.05)
-    before = scores().guarded()
-    assert not tripped(guards, before, scores(utility={"math": 0.97}, perplexity=2.1).guarded())
-    assert [trip.metric for trip in tripped(guards, before, scores(utility={"math": 0.96}).guarded())] == ["math"]
-    assert [trip.metric for trip in tripped(guards, before, scores(perplexity=2.11).guarded())] == ["perplexity"]
+    def broken(**changes):
+        return [t.metric for t in broken_limits(scores(), scores(**changes), max_drop=0.03, max_perplexity_rise=0.05)]
+
+    assert broken(utility={"math": 0.97}, perplexity=2.1) == []
+    assert broken(utility={"math": 0.96}) == ["math"]
+    assert broken(perplexity=2.11) == ["perplexity"]
 
 
 def test_rounded_weights_must_meet_the_goal_and_keep_what_the_rounded_original_has():
@@ -31,8 +31,9 @@ def test_rounded_weights_must_meet_the_goal_and_keep_what_the_rounded_original_h
     assert unmet_goals(after, goal=0.05, goal_nll=3) == [
         "the forget metric at int4_g64 is 0.200, at most 0.05 is wanted"
     ]
-    guards = release_guards(before, max_drop=0.03, max_perplexity_rise=0.05)
-    assert [trip.metric for trip in tripped(guards, before.guarded(), after.guarded())] == ["math at int4_g64"]
+    limits = {"max_drop": 0.03, "max_perplexity_rise": 0.05}
+    assert [trip.metric for trip in broken_limits(before, after, **limits)] == ["math at int4_g64"]
+    assert broken_limits(before, scores(), **limits) == []  # A checkpoint that was not measured with rounded weights.
     assert after.worst_forget() == 0.2
 
 

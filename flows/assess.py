@@ -1,0 +1,72 @@
+"""Durability: how hard is it to bring back what a model was made to forget?
+
+After a run, with the flags it was run with; or on any model that has forgotten, against the one it was made from:
+
+    python -m flows.assess --preset lab-toxicity
+    python -m flows.assess --preset llama3-8b-phrases --assess.checkpoint path/to/unlearned
+"""
+
+if __name__ == "__main__":
+    # As in `flows.reveal_release`: the command line is read before Prefect is imported.
+    from flows.command import assess_command
+
+    raise SystemExit(assess_command())
+
+from typing import Any
+
+from prefect import flow
+
+from flows.opening import open_assessment
+from flows.plan import Plan
+from flows.run_settings import RunSettings
+from flows.subject import open_subject
+from tasks.build_forget_set import build_forget_set
+from tasks.build_retain_set import build_retain_set
+from tasks.close_assessment import close_assessment
+from tasks.prepare_model import prepare_gold
+from tasks.probe_extraction import probe_extraction
+from tasks.probe_membership import probe_membership
+from tasks.probe_relearning import probe_relearning
+from tasks.search_arms import search_arms
+from tasks.settings.errors import UserError
+from tasks.store.lock import run_lock
+from tasks.subject import Subject
+
+
+@flow(name="assess", flow_run_name="assess-{settings.run_name}", persist_result=False)
+def assess(settings: RunSettings) -> str:
+    """Put the recovery tests to the original model, to the one that forgot, and to gold where it was asked for.
+
+    What was revealed is the run's; where a checkpoint from outside is assessed without a run, the original model
+    reveals it first.
+
+    Returns:
+        Name of the file below the run that holds the result.
+    """
+    run, plan, step = open_assessment(settings)
+    with run_lock(run.path / ".lock"):
+        subject = open_subject(settings, run, plan)
+        build_retain_set(subject, plan.retain_set, size=settings.release.retain_size)
+        search_arms(subject, plan.search, reveal=settings.reveal)
+        forget_set = build_forget_set(subject, plan.forget_set, reveal=settings.reveal)
+        if not forget_set.manifest()["scores"]["forget_set_size"]:
+            raise UserError("the original model reveals nothing of the target, so there is nothing to bring back.")
+        for name, model in _models(subject, plan, step).items():
+            for probe in settings.assess.probes:
+                unit = plan.probe(probe, name, step)
+                match probe:
+                    case "relearning":
+                        probe_relearning(subject, unit, assess=settings.assess, **model)
+                    case "membership":
+                        probe_membership(subject, unit, **model)
+                    case "extraction":
+                        probe_extraction(subject, unit, reveal=settings.reveal, assess=settings.assess, **model)
+        return close_assessment(subject, models=plan.assessed, probes=settings.assess.probes)
+
+
+def _models(subject: Subject, plan: Plan, step: int) -> dict[str, dict[str, Any]]:
+    """How a task finds each model that is assessed, by name."""
+    original, other, *gold = plan.assessed
+    checkpoint = plan.settings.assess.checkpoint
+    models = {original: {}, other: {"other_model": checkpoint} if checkpoint else {"step": step}}
+    return models | {name: {"other_model": prepare_gold(subject)} for name in gold}

@@ -1,0 +1,29 @@
+"""Task at the end of an assessment: its numbers in one file, in the run's summary, and in the UI."""
+
+from collections.abc import Sequence
+
+from prefect.artifacts import create_markdown_artifact
+
+from tasks.subject import Subject
+from tasks.unit_task import unit_task
+
+
+@unit_task(name="close-assessment", task_run_name="close-assessment")
+def close_assessment(subject: Subject, *, models: Sequence[str], probes: Sequence[str]) -> str:
+    """Write what was found into the run's folder and, for the run's own model, into its summary; show a report.
+
+    Returns:
+        Name of the file that holds the result.
+    """
+    from tasks.report.durability import DURABILITY, durability, durability_markdown, write_durability
+    from tasks.report.summary import add_durability
+    from tasks.store.ledger import write_ledger
+
+    result = durability(subject.run.path, models=models, probes=probes)
+    name = write_durability(subject.run.path, result)
+    if name == DURABILITY:
+        add_durability(subject.run.path)
+    write_ledger(subject.run.path)
+    key = f"durability-{subject.run.name}"
+    create_markdown_artifact(durability_markdown(result), key=key, description="What brings the forgotten back.")
+    return name

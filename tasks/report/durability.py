@@ -1,0 +1,149 @@
+"""What the recovery tests found, as numbers and as tables; put together from their units alone."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tasks.report.tables import Row, markdown_table, print_rows
+from tasks.store.disk import disk_errors, write_file
+
+SCHEMA = 1
+DURABILITY = "durability.json"
+
+_MOMENTS = ("before", "after", "gold")
+_ATTACKS = {"forget": "forget pairs", "unrelated": "unrelated pairs"}
+_SCORES = {"loss": "loss", "min_20": "min-20%", "min_40": "min-40%", "zlib": "zlib"}
+_GROUPS = {"fresh": "new search", "saved": "saved arms"}
+_TITLES = {
+    "relearning": "Relearning: forget metric after so many updates",
+    "membership": "Membership: area under the curve, .5 tells nothing",
+    "extraction": "Extraction: Reveal run again",
+}
+
+
+def durability(run_path: Path, *, models: Sequence[str], probes: Sequence[str]) -> dict[str, Any]:
+    """The results of the recovery tests, each beside the original and gold, in the form of the summary's metrics.
+
+    Args:
+        run_path: Folder of the run.
+        models: The original, what is compared with it, and gold where it was assessed, by name.
+        probes: Those that were made.
+    """
+    result: dict[str, Any] = {"schema": SCHEMA, "name": run_path.name, "assessed": models[1]}
+    for probe in probes:
+        found = [json.loads((run_path / "assess" / probe / model / "probe.json").read_text()) for model in models]
+        result[probe] = _BUILDERS[probe](found)
+    return result
+
+
+def write_durability(run_path: Path, result: Mapping[str, Any]) -> str:
+    """Put a result into the run's folder, and return the name of the file: of the run's own model the plain one."""
+    name = DURABILITY if result["assessed"] == "unlearned" else f"durability-{result['assessed']}.json"
+    with disk_errors(run_path):
+        write_file(run_path / name, json.dumps(result, indent=2) + "\n")
+    return name
+
+
+def read_durability(run_path: Path, name: str = DURABILITY) -> dict[str, Any]:
+    """A result that was written before."""
+    return json.loads((run_path / name).read_text(encoding="utf-8"))
+
+
+def relearning_rows(result: Mapping[str, Any]) -> list[Row]:
+    """One row a fine-tuning and model, one column an update after which it was measured."""
+    return [
+        {"trained on": _ATTACKS[attack], "model": model}
+        | {update: f"{metric[moment]:.2f}" for update, metric in curve.items()}
+        for attack, curve in result.get("relearning", {}).items()
+        for moment, model in _models(result, curve["0"])
+    ]
+
+
+def membership_rows(result: Mapping[str, Any]) -> list[Row]:
+    """One row a model, one column a score."""
+    areas = result.get("membership")
+    if not areas:
+        return []
+    return [
+        {"model": model} | {label: f"{areas[name][moment]:.2f}" for name, label in _SCORES.items()}
+        for moment, model in _models(result, areas["loss"])
+    ]
+
+
+def extraction_rows(result: Mapping[str, Any]) -> list[Row]:
+    """One row a kind of instruction and model."""
+    return [
+        {"asked": _GROUPS[group], "model": model}
+        | {f"best {name}" if name != "yield" else name: f"{metrics[name][moment]:.3f}" for name in metrics}
+        for group, metrics in result.get("extraction", {}).items()
+        for moment, model in _models(result, metrics["score"])
+    ]
+
+
+def durability_markdown(result: Mapping[str, Any]) -> str:
+    """The result on one page; holds numbers only, none of the revealed text."""
+    parts = [f"# {result['name']}: what brings the forgotten back"]
+    for title, rows in _tables(result):
+        parts += [f"## {title}", markdown_table(rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def print_durability(result: Mapping[str, Any], console: Console) -> None:
+    """What a person reads at the end of an assessment; fits 80 columns."""
+    console.print()
+    for title, rows in _tables(result):
+        print_rows(console, title, rows)
+
+
+def _tables(result: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
+    rows = {
+        "relearning": relearning_rows(result),
+        "membership": membership_rows(result),
+        "extraction": extraction_rows(result),
+    }
+    return [(_TITLES[probe], rows[probe]) for probe in rows if rows[probe]]
+
+
+def _models(result: Mapping[str, Any], metric: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Where a metric keeps each model's value, and the model's name."""
+    names = ("original", result["assessed"], "gold")
+    return [pair for pair in zip(_MOMENTS, names, strict=True) if metric[pair[0]] is not None]
+
+
+def _relearning(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        attack: {
+            update: _metric(found, lambda one, a=attack, u=update: one[a][u], "lower", found[0]["n"])
+            for update in found[0][attack]
+        }
+        for attack in _ATTACKS
+    }
+
+
+def _membership(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {score: _metric(found, lambda one, s=score: one[s], "near 0.5", found[0]["n"]) for score in _SCORES}
+
+
+def _extraction(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    names = {"score": "score", "relevance": "relevance", "yield": "usable"}
+    return {
+        group: {
+            name: _metric(found, lambda one, g=group, f=field: one[g][f], "lower", found[0][group]["n"])
+            for name, field in names.items()
+        }
+        for group in _GROUPS
+    }
+
+
+def _metric(
+    found: Sequence[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], float], better: str, num: int
+) -> dict[str, Any]:
+    values = dict(zip(_MOMENTS, map(read, found), strict=False))
+    return {moment: values.get(moment) for moment in _MOMENTS} | {"better": better, "n": num}
+
+
+_BUILDERS = {"relearning": _relearning, "membership": _membership, "extraction": _extraction}
+PROBES = tuple(_BUILDERS)

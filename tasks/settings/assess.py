@@ -1,0 +1,28 @@
+"""How hard it is tried to bring back what was forgotten."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tasks.settings.base import Settings
+
+Probe = Literal["relearning", "membership", "extraction"]
+
+
+class AssessSettings(Settings):
+    """The recovery tests: what `flows.assess` does to a model; a run itself needs none of it."""
+
+    probes: tuple[Probe, ...] = ("relearning", "membership", "extraction")
+    """`relearning`, a little fine-tuning; `membership`, whether likelihoods tell what was forgotten; `extraction`,
+    Reveal run again on the model that forgot."""
+    checkpoint: str = ""
+    """A model folder or hub id to assess against `model.path`; empty: the model after the run's last accepted step."""
+    relearning_samples: int = Field(8, ge=1, le=1000)
+    """Forget pairs that the model is fine-tuned on, and pairs of every batch."""
+    relearning_steps: int = Field(16, ge=1, le=10_000)
+    """Optimizer updates of the fine-tuning; the forget metric is measured after 0, 1, 2, 4, 8 ... of them."""
+    relearning_rate: float = Field(6e-3, gt=0, le=1)
+    """AdamW's learning rate in the fine-tuning, at its highest: such that on the lab a model that never had the skill
+    learns it in 16 updates."""
+    extraction_queries: int = Field(30, ge=1, le=10_000)
+    """Arms that the new search chooses, after `reveal.initial_queries` at random, in one round."""
