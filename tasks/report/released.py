@@ -16,7 +16,7 @@ def print_released(run_path: Path, last_step: int, console: Console) -> None:
     for remark in remarks(steps):
         console.print(f"- {remark}")
     console.print(
-        f"last accepted step: {last_step}; python -m flows.reveal_release with the same settings measures the report "
+        f"best step: {last_step}; python -m flows.reveal_release with the same settings measures the report "
         "split, judges, and publishes.",
         soft_wrap=True,
     )

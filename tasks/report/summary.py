@@ -157,9 +157,8 @@ def taken_steps(run_path: Path) -> list[dict[str, Any]]:
             merge = json.loads((folder / "merge.json").read_text())
             scores = _scores(folder)
             chosen = {name: merge[name] for name in ("step", "forget_weight", "retain_weight", "accepted", "why")}
-            steps.append(
-                chosen | {"forget": scores.forget, "interference": merge["interference"]["overall"]} | _shown(scores)
-            )
+            told = {"interference": merge["interference"]["overall"], "surviving": merge["surviving"]}
+            steps.append(chosen | {"forget": scores.forget} | told | _shown(scores))
     return steps
 
 

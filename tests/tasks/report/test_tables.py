@@ -27,6 +27,9 @@ def summary():
         "depth": {name: metric(0.1, 2.0) for name in ("forget_nll", "own_nll", "sampled")}
         | {"prefill": metric(None, None)},
         "utility": {"math": metric(1.0, 0.99)},
+        "quantised": {
+            "int4_g64": {"forget": metric(0.9, 0.6, better="lower"), "utility": {"math": metric(0.95, 0.93)}}
+        },
         "observed": {},
         "fluency": {"perplexity": metric(1.4, 1.41), "repetition": metric(0.0, 0.0)},
         "steps": [scores | {"step": 1} | kept, scores | {"step": 2} | undone],
