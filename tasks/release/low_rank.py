@@ -74,6 +74,7 @@ def _weighted(update: Update, name: str, updates: Sequence[Update]) -> Factors:
         like = next(other.adapter.factors[name] for other in updates if name in other.adapter.factors)
         return Factors(like.A.new_zeros(adapter.rank, like.A.shape[1]), like.B.new_zeros(like.B.shape[0], adapter.rank))
     A, B = adapter.factors[name]
+    # Multiplied in the order of `merged_weight`: in another one float32 rounds to other bytes.
     return Factors(A, update.weight * adapter.scale * B)
 
 
