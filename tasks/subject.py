@@ -107,12 +107,12 @@ class Subject:
             seed=derive_seed(self.seed, "measure", split),
         )
 
-    def forget_metric(self, lm: "LanguageModel") -> float:
+    def forget_metric(self, lm: "LanguageModel", target: "Target") -> float:
         """The forget metric of a model alone, on the `report` split: for tests that measure it again and again."""
         from tasks.assess.answering import answers_to
         from tasks.models.generator import TransformersGenerator
 
-        metric = self.load_target().forget
+        metric = target.forget
         answers = answers_to(
             metric,
             "report",
