@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tasks.models.pair import Pair
 
 PROBE = "probe.json"
+UNRELATED_SHARE = 0.2
+"""Of the learning rate, on unrelated pairs (ours): at the full one they make even the original model forget, and what
+they might bring back of another is lost at once."""
 
 
 @unit_task(name="probe-relearning", task_run_name="probe-{unit.name}")
@@ -31,24 +34,27 @@ def probe_relearning(
     # The same pairs in the same order for every model, so that their curves compare.
     seed = derive_seed(subject.seed, "relearning")
     attacks = {
-        "forget": _some(subject.pairs(FORGET_SET, "train"), size, seed),
-        "unrelated": _some(subject.pairs(RETAIN_SET, "train"), size * updates, seed),
+        "forget": (_some(subject.pairs(FORGET_SET, "train"), size, seed), assess.relearning_rate),
+        "unrelated": (
+            _some(subject.pairs(RETAIN_SET, "train"), size * updates, seed),
+            UNRELATED_SHARE * assess.relearning_rate,
+        ),
     }
     with subject.run.write(unit) as writer:
-        lm = subject.load_model(step, other_model=other_model)
+        lm, target = subject.load_model(step, other_model=other_model), subject.load_target()
         curves = {
             name: relearn(
                 lm,
                 pairs,
-                measure=lambda: subject.forget_metric(lm),
-                learning_rate=assess.relearning_rate,
+                measure=lambda: subject.forget_metric(lm, target),
+                learning_rate=rate,
                 num_steps=updates,
                 batch_size=size,
             )
-            for name, pairs in attacks.items()
+            for name, (pairs, rate) in attacks.items()
         }
         result = {name: {str(update): value for update, value in curve.items()} for name, curve in curves.items()}
-        result["n"] = len(subject.load_target().forget.examples["report"])
+        result["n"] = len(target.forget.examples["report"])
         write_file(writer.path / PROBE, json.dumps(result, indent=2) + "\n")
         writer.scores |= result
     return writer.ref

@@ -191,12 +191,12 @@ class Subject:
         scores = {step: self.read_scores(step) for step in accepted}
         return best_step(scores, goal=self.measure.goal, goal_nll=self.measure.goal_nll) if scores else 0
 
-    def forget_metric(self, lm: "LanguageModel") -> float:
+    def forget_metric(self, lm: "LanguageModel", target: "Target") -> float:
         """The forget metric of a model alone, on the `report` split: for tests that measure it again and again."""
         from tasks.assess.answering import answers_to
         from tasks.models.generator import TransformersGenerator
 
-        metric = self.load_target().forget
+        metric = target.forget
         answers = answers_to(
             metric,
             "report",

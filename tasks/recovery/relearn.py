@@ -35,9 +35,9 @@ def relearn(
     """The forget metric while the model is fine-tuned on some pairs, by the number of optimizer updates so far.
 
     One training run, measured in between: before it, after updates 1, 2, 4, 8 and so on, and after the last. All
-    weights of the linear layers are trained (ours: on the lab this brings the forgotten back in a quarter of the
-    updates that a LoRA needs, and costs less), in the model's own type, with AdamW. Afterwards the model is as it was,
-    bit for bit; until then a copy of these weights is held in main memory.
+    weights of the linear layers are trained (ours: on the lab this brings the forgotten back in fewer updates than a
+    LoRA, and costs less), in the model's own type, with AdamW. Afterwards the model is as it was, bit for bit; until
+    then a copy of these weights is held in main memory.
 
     Args:
         lm: The model that was made to forget, or one to compare it with.

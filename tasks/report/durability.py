@@ -19,7 +19,7 @@ _SCORES = {"loss": "loss", "min_20": "min-20%", "min_40": "min-40%", "zlib": "zl
 _GROUPS = {"fresh": "new search", "saved": "saved arms"}
 _TITLES = {
     "relearning": "Relearning: forget metric after so many updates",
-    "membership": "Membership: area under the curve, .5 tells nothing",
+    "membership": "Membership: area under the ROC curve",
     "extraction": "Extraction: Reveal run again",
 }
 

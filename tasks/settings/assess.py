@@ -21,8 +21,8 @@ class AssessSettings(Settings):
     """Forget pairs that the model is fine-tuned on, and pairs of every batch."""
     relearning_steps: int = Field(16, ge=1, le=10_000)
     """Optimizer updates of the fine-tuning; the forget metric is measured after 0, 1, 2, 4, 8 ... of them."""
-    relearning_rate: float = Field(6e-3, gt=0, le=1)
-    """AdamW's learning rate in the fine-tuning, at its highest: such that on the lab a model that never had the skill
-    learns it in 16 updates."""
+    relearning_rate: float = Field(4e-3, gt=0, le=1)
+    """AdamW's learning rate in the fine-tuning on forget pairs, at its highest: such that on the lab a model that never
+    had the skill learns it in 16 updates. On unrelated pairs it is a fifth, at which the original loses nothing."""
     extraction_queries: int = Field(30, ge=1, le=10_000)
     """Arms that the new search chooses, after `reveal.initial_queries` at random, in one round."""
