@@ -284,8 +284,10 @@ def print_speed(lm: LanguageModel, folder: Path, sequences: int) -> None:
 
 def print_predictions() -> None:
     shape, gib = LLAMA3_8B, 2**30
-    print(f"\nPredicted: Llama-3-8B, bfloat16, rank {RANK}, GiB, with the model's {shape.model / gib:.1f}\n")
-    print("| | tokens in a pass, of them response | on the device | fits 24 GB | fits 80 GB |\n" + "|---" * 5 + "|")
+    print(f"\nNot measured: Llama-3-8B, bfloat16, rank {RANK}, GiB, with the model's {shape.model / gib:.1f}\n")
+    print(
+        "| what | tokens in a pass, of them response | on the device | fits 24 GB | fits 80 GB |\n" + "|---" * 5 + "|"
+    )
     rows = []
     for sequences, length, response in ((1, 512, 384), (8, 256, 192), (16, 512, 384)):
         for checkpointing in (False, True):

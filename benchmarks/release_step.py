@@ -24,7 +24,9 @@ from typing import Any
 from unittest.mock import patch
 
 STEP = "step-01"
+PLAN = "plan"
 PARTS = {
+    PLAN: ("flows.opening.make_plan",),
     # A probe of candidate merge weights would get its line here.
     "model": ("tasks.release.resident.take_model",),
     "training": ("tasks.release.training.train_adapter",),
@@ -260,14 +262,17 @@ def main() -> None:
     _, done_s = spent_by("done", arguments, whole)
     bare_parts, _ = spent_by("bare", arguments, whole)
     rows = {name: parts.get(name, 0.0) for name in PARTS}
-    rows["rest of the step"] = parts["all"] - sum(rows.values())
-    rows["Prefect"] = prefect_s - done_s - parts["all"]
+    rows["rest"] = parts["all"] - sum(rows.values())
+    del rows[PLAN]  # made once a run
+    rows["Prefect"] = prefect_s - done_s - sum(rows.values())
     whole_s = sum(rows.values())
     print("| part | CPU-s | share of the step |\n|---|---|---|")
     for name, seconds in rows.items():
         print(f"| {name} | {seconds:.2f} | {seconds / whole_s:.0%} |")
-    print(f"\nthe step {whole_s:.2f} CPU-s; {parts['all']:.2f} without Prefect; importing {imports_s:.2f}, not counted")
-    print(f"once a run, not counted: starting and stopping Prefect and its server {done_s - imports_s:.2f}")
+    print(f"\nthe step {whole_s:.2f} CPU-s; {whole_s - rows['Prefect']:.2f} without Prefect")
+    print(
+        f"not counted: importing {imports_s:.2f}; starting and stopping Prefect and its server {done_s - imports_s:.2f}"
+    )
     print(f"two bare LoRA trainings {bare_parts['all']:.2f} CPU-s, ours {rows['training']:.2f}")
 
 
