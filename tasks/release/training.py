@@ -67,14 +67,14 @@ def train_adapter(
     generator = torch.Generator().manual_seed(seed)
     # Not grouped by length: an adapter sees a dozen batches, so each of them should be a fair sample.
     batch_size = min(batch_size, len(pairs))
-    drawn = list(islice(_endless_permutations(len(pairs), generator), num_steps * batch_size))
+    drawn = list(islice(endless_permutations(len(pairs), generator), num_steps * batch_size))
     encoded = {i: lm.encode_pair(pairs[i]) for i in sorted(set(drawn))}
     lm.require_context(max(len(ids) for ids, _ in encoded.values()))
 
     with ExitStack() as stack:
-        layers = stack.enter_context(_lora_layers(lm.model, rank=rank, alpha=alpha, generator=generator))
+        layers = stack.enter_context(lora_layers(lm.model, rank=rank, alpha=alpha, generator=generator))
         if gradient_checkpointing:
-            stack.enter_context(_gradient_checkpointing(lm.model))
+            stack.enter_context(recomputed_blocks(lm.model))
         parameters = [p for layer in layers.values() for p in layer.parameters() if p.requires_grad]
         optimizer = torch.optim.AdamW(parameters, weight_decay=0.0)
         for step in range(1, num_steps + 1):
@@ -150,7 +150,7 @@ def response_loss(model: PreTrainedModel, batch: Sequence[tuple[Sequence[int], i
 
 
 @contextmanager
-def _lora_layers(
+def lora_layers(
     model: PreTrainedModel, *, rank: int, alpha: float, generator: torch.Generator
 ) -> Iterator[dict[str, LoraLayer]]:
     """LoRA on every linear layer inside the block, taken off after it; A is drawn from the generator, B is zero."""
@@ -170,7 +170,7 @@ def _lora_layers(
 
 
 @contextmanager
-def _gradient_checkpointing(model: PreTrainedModel) -> Iterator[None]:
+def recomputed_blocks(model: PreTrainedModel) -> Iterator[None]:
     """Blocks keep only their inputs for the way back inside the block; off again after it, without a trace.
 
     Chen et al., "Training Deep Nets with Sublinear Memory Cost", arXiv:1604.06174.
@@ -204,6 +204,7 @@ def _kept(factor: nn.ModuleDict) -> Tensor:
     return factor["default"].weight.detach().to("cpu", torch.float32, copy=True)
 
 
-def _endless_permutations(n: int, generator: torch.Generator) -> Iterator[int]:
+def endless_permutations(n: int, generator: torch.Generator) -> Iterator[int]:
+    """The numbers below `n` in random order, each once before any comes again."""
     while True:
         yield from torch.randperm(n, generator=generator).tolist()

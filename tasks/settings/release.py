@@ -59,8 +59,8 @@ class ReleaseSettings(Settings):
     retain_batch: int = Field(32, ge=1, le=4096)
     """Pairs in a batch of the retain adapter."""
     gradient_checkpointing: bool = False
-    """Keep only the input of each block while an adapter is trained, and compute the rest twice: a third more work, and
-    a fraction of the memory. For large models."""
+    """Keep only the input of each block while an adapter is trained, and compute the rest of it twice: slower, in a
+    fraction of the memory. For large models."""
     tokens_at_once: int = Field(0, ge=0, le=10_000_000)
     """Tokens, padding included, that go through the model at once while an adapter is trained; a larger batch goes in
     parts, to the same loss. 0: a whole batch at once."""

@@ -12,10 +12,10 @@ from tasks.models.pair import Pair
 from tasks.release.adapter import Adapter
 from tasks.release.merge import Checkpoints, Update
 from tasks.release.training import (
-    _endless_permutations,
-    _lora_layers,
     add_gradients,
+    endless_permutations,
     learning_rate_share,
+    lora_layers,
     response_loss,
     train_adapter,
 )
@@ -98,7 +98,7 @@ def gradients(lm: LanguageModel, pairs: list[Pair], tokens_at_once: int) -> tupl
     hook = lm.model.register_forward_hook(
         lambda module, inputs, kwargs, output: passes.append(kwargs["input_ids"].numel()), with_kwargs=True
     )
-    with _lora_layers(lm.model, rank=4, alpha=8, generator=generator) as layers:
+    with lora_layers(lm.model, rank=4, alpha=8, generator=generator) as layers:
         parameters = [p for layer in layers.values() for p in layer.parameters() if p.requires_grad]
         with torch.no_grad():
             for parameter in parameters:
@@ -127,7 +127,7 @@ def test_without_a_limit_an_update_is_one_plain_backward_pass(lm: LanguageModel)
     """Bit for bit: what the lab's numbers were made with."""
     _, _, ours = gradients(lm, PAIRS, 0)
     generator = torch.Generator().manual_seed(1)
-    with _lora_layers(lm.model, rank=4, alpha=8, generator=generator) as layers:
+    with lora_layers(lm.model, rank=4, alpha=8, generator=generator) as layers:
         parameters = [p for layer in layers.values() for p in layer.parameters() if p.requires_grad]
         with torch.no_grad():
             for parameter in parameters:
@@ -221,7 +221,7 @@ def assert_untouched(lm: LanguageModel, weights: dict[str, torch.Tensor], types:
 
 
 def test_each_pair_is_drawn_once_before_any_is_drawn_again() -> None:
-    drawn = list(islice(_endless_permutations(5, torch.Generator().manual_seed(0)), 15))
+    drawn = list(islice(endless_permutations(5, torch.Generator().manual_seed(0)), 15))
     epochs = [drawn[:5], drawn[5:10], drawn[10:]]
     assert all(sorted(epoch) == [0, 1, 2, 3, 4] for epoch in epochs)
     assert epochs[0] != epochs[1]
