@@ -108,8 +108,8 @@ def _tables(result: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
 
 
 def _models(result: Mapping[str, Any], metric: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Where a metric keeps each model's value, and the model's name."""
-    names = ("original", result["assessed"], "gold")
+    """Where a metric keeps each model's value, and the model's name, without the digest of a checkpoint."""
+    names = ("original", result["assessed"].partition("-")[0], "gold")
     return [pair for pair in zip(_MOMENTS, names, strict=True) if metric[pair[0]] is not None]
 
 

@@ -58,7 +58,7 @@ def test_scores_see_different_things(monkeypatch):
     assert areas == {"loss": 1.0, "min_20": 0.0, "min_40": 0.0, "zlib": 1.0}
 
 
-def test_a_model_that_learned_the_members_tells_them_from_others(lm, model_folder: Path):
+def test_a_model_that_learned_the_members_tells_them_from_others(model_folder: Path):
     members = [Pair(f"tell about the {word}", f"the {word} is big .") for word in ("dog", "cat", "fox", "bird")]
     others = [Pair(f"tell about the {word}", f"the {word} is big .") for word in ("cake", "river", "tree", "letter")]
     train = {"rank": 8, "alpha": 16, "learning_rate": 2e-2, "num_steps": 20, "batch_size": 4, "max_grad_norm": 1.0}

@@ -23,7 +23,7 @@ PROBES = ("relearning", "membership", "extraction")
 
 def probed(level):
     """What the probes of a model found; all higher, the more it remembers."""
-    curve = {"0": level, "1": level, "16": 1.0}
+    curve = {"0": level, "1": level, "2": level, "4": level, "8": level, "16": 1.0}
     extracted = {"score": level / 2, "relevance": level, "usable": level, "n": 144}
     return {
         "relearning": {"forget": curve, "unrelated": dict.fromkeys(curve, level), "n": 200},
@@ -52,7 +52,7 @@ def test_each_number_stands_beside_the_original_and_gold(run):
         "better": "lower",
         "n": 200,
     }
-    assert list(result["relearning"]["unrelated"]) == ["0", "1", "16"]
+    assert list(result["relearning"]["unrelated"]) == ["0", "1", "2", "4", "8", "16"]
     assert result["membership"]["zlib"]["after"] == 0.25
     assert result["extraction"]["saved"]["yield"] == {
         "before": 1.0, "after": 0.25, "gold": 0.0, "better": "lower", "n": 96,
@@ -64,13 +64,14 @@ def test_rows_are_of_the_models_that_were_assessed(run):
     assert result["membership"]["loss"]["gold"] is None
     assert membership_rows(result) == [
         {"model": "original"} | dict.fromkeys(("loss", "min-20%", "min-40%", "zlib"), "1.00"),
-        {"model": "checkpoint-0123abcd"} | dict.fromkeys(("loss", "min-20%", "min-40%", "zlib"), "0.75"),
+        {"model": "checkpoint"} | dict.fromkeys(("loss", "min-20%", "min-40%", "zlib"), "0.75"),
     ]
     assert relearning_rows(result)[1] == {
-        "trained on": "forget pairs", "model": "checkpoint-0123abcd", "0": "0.75", "1": "0.75", "16": "1.00",
+        "trained on": "forget pairs", "model": "checkpoint", "0": "0.75", "1": "0.75", "2": "0.75", "4": "0.75",
+        "8": "0.75", "16": "1.00",
     }  # fmt: skip
     assert extraction_rows(result)[3] == {
-        "asked": "saved arms", "model": "checkpoint-0123abcd", "best score": "0.375", "best relevance": "0.750",
+        "asked": "saved arms", "model": "checkpoint", "best score": "0.375", "best relevance": "0.750",
         "yield": "0.750",
     }  # fmt: skip
 
@@ -81,12 +82,13 @@ def test_probes_that_were_not_made_have_no_rows(run):
     assert "Relearning" not in durability_markdown(result)
 
 
-def test_the_terminal_and_the_page_show_the_same(run):
-    result = durability(run, models=MODELS, probes=PROBES)
+@pytest.mark.parametrize("assessed", ["unlearned", "checkpoint-0123abcd"])
+def test_the_terminal_and_the_page_show_the_same(run, assessed):
+    result = durability(run, models=("original", assessed, "gold"), probes=PROBES)
     out = io.StringIO()
     print_durability(result, Console(file=out, width=80))
     assert max(map(len, out.getvalue().splitlines())) <= 80
-    assert "unlearned" in out.getvalue()
+    assert "unrelated pairs │ " + assessed.split("-")[0] in out.getvalue()
     page = durability_markdown(result)
     for rows in (relearning_rows(result), membership_rows(result), extraction_rows(result)):
         assert markdown_table(rows) in page
