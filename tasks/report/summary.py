@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tasks.assess.recovery import recovery, retention
 from tasks.assess.scores import Scores
 from tasks.release.goals import broken_limits, unmet_goals
 from tasks.report.durability import DURABILITY, PROBES, read_durability
@@ -139,6 +140,10 @@ def _metrics(before: Scores, after: Scores, gold: Scores | None) -> dict[str, An
                     )
                     for skill in before.utility
                 },
+                "retention": retention(after.quantised[scheme]["forget"], before.quantised[scheme]["forget"]),
+                "recovery": recovery(
+                    quantised=after.quantised[scheme]["forget"], full=after.forget, original=before.forget
+                ),
             }
             for scheme in before.quantised
         },
