@@ -6,6 +6,7 @@ from math import ceil, floor
 WIDTH, HEIGHT = 480, 220
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 34, 34
 GRID = 0.1
+STYLE = "<style>svg{color:#222}@media(prefers-color-scheme:dark){svg{color:#ddd}}</style>"
 LINES = {
     "cosine": ("cosine", "none"),
     "output_overlap": ("output overlap", "6 3"),
@@ -15,7 +16,7 @@ LINES = {
 
 
 def interference_plot(steps: Mapping[int, Mapping[str, float]]) -> str:
-    """The SVG text. All in the color of the text around it, so that it reads on light and on dark.
+    """The SVG text, dark on light or light on dark as the reader prefers, also where it is shown as a picture.
 
     Args:
         steps: By number of the step what `orthogonality.interference` says under `overall`; at least one step.
@@ -51,7 +52,7 @@ def interference_plot(steps: Mapping[int, Mapping[str, float]]) -> str:
         parts += [f'<path d="M{start} 14h24" {style}/>', _text(start + 30, 18, words, "start")]
     title = "<title>Interference of the forget and the retain update, by step</title>"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-size="11"'
-    return "\n".join([f'{head} font-family="sans-serif">', title, *parts, "</svg>"]) + "\n"
+    return "\n".join([f'{head} font-family="sans-serif">', STYLE, title, *parts, "</svg>"]) + "\n"
 
 
 def _text(x: float, y: float, words: str, anchor: str) -> str:

@@ -47,6 +47,21 @@ def step_rows(summary: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def surviving_rows(summary: Mapping[str, Any]) -> list[Row]:
+    """One row a step and precision: what rounding leaves of the update from the untouched model to this one."""
+    return [
+        {
+            "step": str(step["step"]),
+            "rounded": scheme,
+            "codes changed": f"{left['codes_changed']:.1%}",
+            "update, steps": _number(left["steps"]),
+            "cosine left": _number(left["cosine"]),
+        }
+        for step in summary["steps"]
+        for scheme, left in step["surviving"].items()
+    ]
+
+
 def remarks(summary: Mapping[str, Any]) -> list[str]:
     """What there is to say of steps that met a limit, and why the verdict is what it is."""
     met_a_limit = [step for step in summary["steps"] if step["why"] != "within all limits"]

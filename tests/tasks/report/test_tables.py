@@ -14,6 +14,8 @@ def metric(before, after, gold=None, better="higher"):
 @pytest.fixture
 def summary():
     scores = {"forget": 0.5, "own_nll": 2.0, "utility": {"math": 0.99, "polite": 1.0}, "perplexity": 1.4}
+    scores["interference"] = {"cosine": 0.01, "output_overlap": 0.1, "input_overlap": 0.06}
+    scores["surviving"] = {"int4_g64": {"codes_changed": 0.123, "steps": 0.2, "cosine": 0.45}}
     kept = {"forget_weight": 1.0, "retain_weight": 1.0, "accepted": True, "why": "within all limits"}
     undone = {"forget_weight": 0.0, "retain_weight": 0.0, "accepted": False, "why": "undone, math fell"}
     return {
@@ -81,3 +83,15 @@ def test_the_terminal_and_the_report_show_the_same(summary):
     assert report.startswith("# a-run: rejected\n")
     assert markdown_table(step_rows(summary)) in report
     assert "| best_score | 0.512 |" in report
+
+
+def test_the_report_draws_interference_and_tells_what_rounding_leaves(summary):
+    report = report_markdown(summary)
+    assert "![by step](data:image/svg+xml;base64," in report
+    assert "| 1 | int4_g64 | 12.3% | 0.200 | 0.450 |" in report
+
+
+def test_metrics_with_rounded_weights_have_rows(summary):
+    rows = {row["metric"]: row for row in metric_rows(summary)}
+    assert (rows["forget at int4_g64"]["before"], rows["forget at int4_g64"]["after"]) == ("0.900", "0.600")
+    assert rows["most lost at int4_g64: math"]["after"] == "0.930"
