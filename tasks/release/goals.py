@@ -39,8 +39,8 @@ def unmet_goals(scores: Scores, *, goal: float, goal_nll: float) -> list[str]:
     return unmet
 
 
-_SET_BACK = 0.05
-"""Nats a token; less is what the retain adapter takes back in a step that goes on to help."""
+_SET_BACK = 0.1
+"""Share of what was reached; less is what the retain adapter takes back in a step that goes on to help."""
 
 
 def set_back(before: Scores, after: Scores, *, goal_nll: float) -> str:
@@ -51,7 +51,7 @@ def set_back(before: Scores, after: Scores, *, goal_nll: float) -> str:
     if before.own_nll is None or after.own_nll is None or after.forget < before.forget:
         return ""
     reached, left = min(before.own_nll, goal_nll), min(after.own_nll, goal_nll)
-    if left >= reached - _SET_BACK:
+    if left >= (1 - _SET_BACK) * reached:
         return ""
     return f"the NLL of held-out revealed pairs fell back from {reached:.2f} to {left:.2f}"
 
