@@ -15,6 +15,7 @@ This model was made to forget the target `{target}` in {steps} steps of Reveal-a
 revealed the forget data itself, and forget and retain adapters were merged into its weights by weighted subtraction and
 addition.
 
-What was measured before and after, and how deep the forgetting goes, stands in `summary.json` of the run. What is not
-measured there is not known; in particular, resistance to relearning and to quantisation has to be tested apart.
+What was measured before and after, also with int8 and int4 weights, and how deep the forgetting goes, stands in
+`summary.json` of the run. What is not measured there is not known; resistance to relearning, extraction and membership
+inference is tested by `python -m flows.assess`.
 """
