@@ -22,12 +22,12 @@ class ReleaseSettings(Settings):
     """Factor a of the forget update that is subtracted; where weights are chosen, they are from 1/8 to 4 times this."""
     retain_weight: float = Field(1.0, ge=0, le=10)
     """Factor b of the retain update that is added; where weights are chosen, they are from 0 to 1.5 times this."""
-    probe_pairs: int = Field(64, ge=8, le=4096)
+    probe_pairs: int = Field(128, ge=8, le=4096)
     """Held-out pairs, of the tune split and revealed, that merge weights are chosen by, at most."""
     max_damage: float = Field(0.01, ge=0, le=10)
     """Chosen weights may raise the NLL a token of a kept skill's pairs in the probe by this, in nats. Little, because
     few pairs flatter what was chosen by them."""
-    max_unrepaired: float = Field(0.3, ge=0, le=10)
+    max_unrepaired: float = Field(0.5, ge=0, le=10)
     """The same for the forget update alone, before the retain adapter repairs it (`residual`)."""
     objective: Literal["full", "worst"] = "full"
     """Merge weights are chosen by the probe at `full` precision, or by the `worst` of it, int8 and int4."""
