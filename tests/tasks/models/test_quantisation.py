@@ -63,3 +63,34 @@ def test_inside_the_linear_layers_are_rounded_and_after_it_every_bit_is_back(cha
     with pytest.raises(RuntimeError, match="stop"), quantised(lm.model, SCHEMES["int4_g64"]):
         stop()
     assert all(torch.equal(value, before[name]) for name, value in lm.model.state_dict().items())
+
+
+class TestAgainstRealKernels:
+    """Where the extra `quant` is installed: what is computed here is what kernels compute."""
+
+    @pytest.mark.parametrize(("bits", "group"), [(8, 32), (4, 32), (4, 64)])
+    def test_torchao_rounds_to_the_same_grid(self, bits, group):
+        quantization = pytest.importorskip("torchao.quantization")
+        granularity = pytest.importorskip("torchao.quantization.granularity")
+        layer = torch.nn.Linear(128, 32, bias=False)
+        with torch.no_grad():
+            layer.weight.copy_(torch.randn(32, 128, generator=torch.Generator().manual_seed(0)))
+        ours = rounded(layer.weight.detach(), Scheme(bits, group))
+        _, steps = codes_and_steps(layer.weight.detach(), Scheme(bits, group))
+        config = quantization.IntxWeightOnlyConfig(
+            weight_dtype=getattr(torch, f"int{bits}"), granularity=granularity.PerGroup(group)
+        )
+        model = torch.nn.Sequential(layer)
+        quantization.quantize_(model, config)
+        theirs = model(torch.eye(128)).T.detach()
+        # Theirs has one code more below zero, and so a slightly finer step: at most a step apart.
+        assert ((theirs - ours).abs() <= steps * 1.01).all()
+        assert torch.corrcoef(torch.stack([theirs.flatten(), ours.flatten()]))[0, 1] > 0.99
+
+    def test_bitsandbytes_int8_is_ours_by_row(self):
+        functional = pytest.importorskip("bitsandbytes.functional")
+        weight = torch.randn(32, 128, generator=torch.Generator().manual_seed(0))
+        codes, steps = codes_and_steps(weight, Scheme(8))
+        theirs, absmax, _ = functional.int8_vectorwise_quant(weight.to(torch.float16))
+        assert ((theirs.float() - codes).abs() <= 1).all()
+        torch.testing.assert_close(absmax.float() / 127, steps[:, 0], rtol=1e-3, atol=1e-5)
