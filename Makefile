@@ -31,6 +31,13 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python -m benchmarks.lab_runs
+	$(BIN)/python -m benchmarks.durability
+	$(BIN)/python -m benchmarks.quantisation
+	$(BIN)/python -m benchmarks.variants
+	$(BIN)/python -m benchmarks.variants --grid
+	$(BIN)/python -m benchmarks.probe
+	$(BIN)/python -m benchmarks.release_step
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.forget_sets
 	$(BIN)/python -m benchmarks.bandit
 	$(BIN)/python -m benchmarks.search

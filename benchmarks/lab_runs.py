@@ -15,8 +15,8 @@ from tasks.report.summary import read_summary
 
 TARGETS = ("toxicity", "person", "coding", "facts")
 COLUMNS = (
-    "target", "seed", "forget", "primary kept", "largest other drop", "perplexity", "NLL true answers", "prefill",
-    "sampled", "steps", "verdict", "s reveal", "s release", "s measure",
+    "target", "seed", "forget", "at int4_g64", "primary kept", "largest other drop", "largest drop at int4_g64",
+    "perplexity", "NLL true answers", "prefill", "sampled", "steps", "verdict", "s reveal", "s release", "s measure",
 )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def run(preset: str, seed: int, runs_dir: Path) -> dict[str, Any]:
 
 def row(summary: dict[str, Any]) -> list[str]:
     if "forget" not in summary:
-        return [summary["target"], str(summary["seed"]), *[""] * 8, summary["verdict"], "", "", ""]
+        return [summary["target"], str(summary["seed"]), *[""] * 10, summary["verdict"], "", "", ""]
     depth, fluency, seconds = summary["depth"], summary["fluency"], summary["seconds"]
     drops = {
         name: metric["before"] - metric["after"]
@@ -50,12 +50,18 @@ def row(summary: dict[str, Any]) -> list[str]:
         if name != summary["primary"]
     }
     worst = max(drops, key=drops.__getitem__)
+    rounded = summary["quantised"]["int4_g64"]
+    lost = max(
+        rounded["utility"], key=lambda name: rounded["utility"][name]["before"] - rounded["utility"][name]["after"]
+    )
     return [
         summary["target"],
         str(summary["seed"]),
         change(summary["forget"]),
+        change(rounded["forget"]),
         f"{summary['primary']} {change(summary['utility'][summary['primary']])}",
         f"{worst} {change(summary['utility'][worst])}",
+        f"{lost} {change(rounded['utility'][lost])}",
         change(fluency["perplexity"]),
         with_gold(depth["forget_nll"]),
         with_gold(depth["prefill"]),
