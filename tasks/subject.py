@@ -64,12 +64,14 @@ class Subject:
 
         Models from earlier calls can no longer be used.
         """
+        from tasks.models.model_folder import find_model_folder
         from tasks.release.rebuild import recorded_updates
         from tasks.release.resident import take_model
 
         assert not (step and other_model)
+        folder = find_model_folder(other_model) if other_model else self.base
         updates = recorded_updates(self.run.path, step)
-        return take_model(other_model or self.base, updates, device=self.device, dtype=self.model.dtype)
+        return take_model(folder, updates, device=self.device, dtype=self.model.dtype)
 
     def open_generator(self, lm: "LanguageModel") -> "AbstractContextManager[Generator]":
         """What generates in the reveal, with the untouched model, which `lm` is."""
