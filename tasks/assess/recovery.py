@@ -2,6 +2,7 @@
 
 _LEAST_CHANGE = 0.05
 """Of the metric by unlearning: where it hardly changed there is nothing to recover, and the share would be noise."""
+_ROUNDING = 1e-9  # .25 - .2 is a little less than .05 in floating point
 
 
 def retention(unlearned: float, original: float) -> float | None:
@@ -20,4 +21,4 @@ def recovery(*, quantised: float, full: float, original: float) -> float | None:
         original: Of the untouched model as it is.
     """
     taken = original - full
-    return (quantised - full) / taken if abs(taken) >= _LEAST_CHANGE else None
+    return (quantised - full) / taken if abs(taken) >= _LEAST_CHANGE - _ROUNDING else None
