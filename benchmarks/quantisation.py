@@ -54,7 +54,9 @@ def main() -> None:
 
 
 def rows(kind: str, seed: int, runs_dir: Path) -> Iterator[list[str]]:
-    settings = validated(read_preset(f"lab-{kind}") | {"seed": seed, "runs_dir": str(runs_dir)})
+    # As benchmarks.lab_runs begins it.
+    asked = {"seed": seed, "runs_dir": str(runs_dir), "lab": {"gold": True}}
+    settings = validated(read_preset(f"lab-{kind}") | asked)
     run, _ = peek_run(settings)
     measure = settings.measure
     target = build_target(kind=kind, num_prompts=measure.num_prompts, max_new_tokens=measure.max_new_tokens, seed=seed)
