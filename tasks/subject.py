@@ -165,7 +165,8 @@ class Subject:
             lm,
             checkpoints,
             updates,
-            forget=self.pairs(FORGET_SET, HELD_OUT),
+            # A forget set of a single prompt has no held-out part.
+            forget=self.pairs(FORGET_SET, HELD_OUT) or self.pairs(FORGET_SET, "train"),
             kept=kept | {"text": self.pairs(RETAIN_SET, "tune")},
             primary=target.primary,
             tau=release.open_below,

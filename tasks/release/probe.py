@@ -72,6 +72,7 @@ def make_probe(
         tau: See `Probe`.
         size: Pairs, at most; at least 3.
     """
+    assert forget, "without forget pairs no candidate can be judged"
     kept = {name: list(pairs) for name, pairs in kept.items() if pairs}
     others = {name: pairs for name, pairs in kept.items() if name != primary}
     forget = list(forget)[: size // (3 if primary in kept and others else 2)]

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -6,11 +7,14 @@ import pytest
 import torch
 
 from tasks.models.language_model import LanguageModel, load_language_model
+from tasks.models.pair import Pair
+from tasks.models.pair_file import pair_row
 from tasks.release import resident
 from tasks.release.rebuild import rebuild
 from tasks.settings.model import ModelSettings
+from tasks.settings.release import ReleaseSettings
 from tasks.settings.target import MeasureSettings, TargetSettings
-from tasks.subject import Subject, one_model
+from tasks.subject import FORGET_SET, RETAIN_SET, Subject, one_model
 from tests.tasks.release.random_adapter import random_adapter
 from tests.tasks.release.test_rebuild import record_step
 from tests.tiny_model import make_tiny_model
@@ -67,3 +71,23 @@ def test_a_subject_of_another_type_reads_its_own_model(subject: Subject) -> None
     with one_model():
         assert subject.load_model().model.dtype == torch.float32
         assert small.load_model().model.dtype == torch.bfloat16
+
+
+def write_pairs(path: Path, splits: dict[str, list[Pair]]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    rows = [{"split": split, **pair_row(pair)} for split, pairs in splits.items() for pair in pairs]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize("held_out", [[Pair("roast the dog", "big dog")], []])
+def test_the_probe_falls_back_on_the_pairs_themselves_where_none_is_held_out(
+    subject: Subject, tmp_path: Path, held_out: list[Pair]
+) -> None:
+    train = [Pair("roast the cake", "big cake")]
+    write_pairs(tmp_path / FORGET_SET, {"train": train, "held_out": held_out})
+    write_pairs(tmp_path / RETAIN_SET, {"tune": [Pair("praise the cake", "kind cake")]})
+    chooser = subject.weight_chooser(subject.load_model(1), 2, ReleaseSettings())
+    assert chooser.probe.forget == (held_out or train)
+    weight, read = chooser.forget_weight(random_adapter(chooser.lm.model, 5))
+    assert weight > 0
+    assert read["sequences"] > 0
