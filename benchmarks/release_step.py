@@ -27,16 +27,21 @@ STEP = "step-01"
 PLAN = "plan"
 PARTS = {
     PLAN: ("flows.opening.make_plan",),
-    # A probe of candidate merge weights would get its line here.
     "model": ("tasks.release.resident.take_model",),
     "training": ("tasks.release.training.train_adapter",),
     "gate": ("tasks.models.likelihood.nll_per_token",),
-    "merge": ("tasks.release.merge.Checkpoints.apply", "tasks.release.step.update_cosines"),
-    "measuring": ("tasks.subject.Subject.measure_model",),
+    "probe": (
+        "tasks.subject.Subject.weight_chooser",
+        "tasks.release.weights.WeightChooser.forget_weight",
+        "tasks.release.weights.WeightChooser.retain_weight",
+    ),
+    "merge": ("tasks.release.merge.Checkpoints.apply", "tasks.release.step.interference"),
+    "measuring": ("tasks.subject.Subject.measure_model", "tasks.subject.Subject.measure_rounded"),
     "store": (
         "tasks.store.run.Run.find",
         "tasks.release.adapter.save_adapter",
         "tasks.release.adapter.load_adapter",
+        "tasks.choose_weight.write_file",
         "tasks.merge_adapters.write_file",
         "tasks.train_adapter.write_file",
     ),
@@ -116,6 +121,7 @@ def imports() -> None:
 
 
 def plain(settings: Any) -> None:
+    import tasks.choose_weight as choosing
     import tasks.merge_adapters as merging
     import tasks.train_adapter as training
     from flows.opening import open_run
@@ -143,10 +149,13 @@ def plain(settings: Any) -> None:
         one_model(),
         patch.object(training, "get_run_logger", logging.getLogger),
         patch.object(training, "shown_progress", unseen),
+        patch.object(choosing, "get_run_logger", logging.getLogger),
         patch.object(merging, "get_run_logger", logging.getLogger),
     ):
         subject.load_model()
         training.train_forget_adapter.fn(subject, plan.forget_adapter(1), **how)
+        if weight := plan.forget_weight(1):
+            choosing.choose_forget_weight.fn(subject, weight, **how)
         training.train_retain_adapter.fn(subject, plan.retain_adapter(1), **how)
         merging.merge_adapters.fn(subject, plan.checkpoint(1), **how)
 
