@@ -28,7 +28,10 @@ from tasks.probe_extraction import probe_extraction
 from tasks.probe_membership import probe_membership
 from tasks.probe_relearning import probe_relearning
 from tasks.search_arms import search_arms
+from tasks.settings.assess import Probe
 from tasks.settings.errors import UserError
+from tasks.store.folders import UnitRef
+from tasks.store.keys import Unit
 from tasks.store.lock import run_lock
 from tasks.subject import Subject
 
@@ -53,15 +56,19 @@ def assess(settings: RunSettings) -> str:
             raise UserError("the original model reveals nothing of the target, so there is nothing to bring back.")
         for name, model in _models(subject, plan, step).items():
             for probe in settings.assess.probes:
-                unit = plan.probe(probe, name, step)
-                match probe:
-                    case "relearning":
-                        probe_relearning(subject, unit, assess=settings.assess, **model)
-                    case "membership":
-                        probe_membership(subject, unit, **model)
-                    case "extraction":
-                        probe_extraction(subject, unit, reveal=settings.reveal, assess=settings.assess, **model)
+                put_probe(subject, plan.probe(probe, name, step), probe, settings, **model)
         return close_assessment(subject, models=plan.assessed, probes=settings.assess.probes)
+
+
+def put_probe(subject: Subject, unit: Unit, probe: Probe, settings: RunSettings, **model: Any) -> UnitRef:
+    """One recovery test of one model; `model` is how its task finds it."""
+    match probe:
+        case "relearning":
+            return probe_relearning(subject, unit, assess=settings.assess, **model)
+        case "membership":
+            return probe_membership(subject, unit, **model)
+        case "extraction":
+            return probe_extraction(subject, unit, reveal=settings.reveal, assess=settings.assess, **model)
 
 
 def _models(subject: Subject, plan: Plan, step: int) -> dict[str, dict[str, Any]]:

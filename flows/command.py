@@ -89,7 +89,7 @@ def run_command(
         given = sys.argv[1:] if arguments is None else arguments
         read = read_arguments(given, program=program, description=description, options=options)
         if read.plan:
-            return _print_plan(read.settings, units or _run_units)
+            return _print_plan(read.settings, units or run_units)
         check(read)
         _prepare_prefect(read.settings)
         return run(read)
@@ -110,7 +110,8 @@ def _print_plan(settings: RunSettings, units: Callable[[Run, Plan], Iterable[Uni
     return 0
 
 
-def _run_units(run: Run, plan: Plan) -> Iterable[Unit]:
+def run_units(run: Run, plan: Plan) -> Iterable[Unit]:
+    """The units of a run: those it has made, or, while it is not finished, those it may make."""
     from tasks.report.summary import SUMMARY, read_summary, taken_steps
 
     # A run tells which steps it took; how many more there will be is not known before the end.

@@ -12,6 +12,7 @@ from typing import Any
 
 from flows.run_settings import RunSettings
 from tasks.settings.assess import Probe
+from tasks.settings.compare import Compared
 from tasks.settings.errors import UserError
 from tasks.settings.model import LAB
 from tasks.store.digests import file_digest
@@ -193,17 +194,7 @@ class Plan:
 
     def probe(self, probe: Probe, model: str, step: int) -> Unit:
         """A recovery test of one of the models in `assessed`; the unlearned one is the checkpoint after a step."""
-        match probe:
-            case "relearning":
-                settings = {"assess": self._some("assess", RELEARNING)}
-                settings["measure"] = self._some("measure", ("report_prompts", "max_new_tokens"))
-                parents = [self.retain_set, self.forget_set]
-            case "membership":
-                settings = {"measure": self._some("measure", ("report_prompts",))}
-                parents = [self.forget_set]
-            case "extraction":
-                settings = {"assess": self._some("assess", EXTRACTION), "reveal": self._some("reveal", SEARCH)}
-                parents = [self.search]
+        settings, parents = self._probe(probe)
         outside = {}
         match model:
             case "original":
@@ -215,6 +206,56 @@ class Plan:
             case _:
                 outside = {"checkpoint": self.checkpoint_digest}
         return self._unit(f"assess/{probe}/{model}", settings, *parents, outside=outside)
+
+    @cached_property
+    def true_data(self) -> Unit:
+        """The forget data that the lab model was trained on, which only the lab has."""
+        settings = {"reveal": self._some("reveal", ("forget_set_size",))}
+        return self._root("compare/true-data", settings)
+
+    def trial(self, compared: Compared, number: int) -> Unit:
+        """Another method with one choice of its settings, from 1, measured on the tune split."""
+        settings = {
+            "compare": {"method": compared.method, "trial": number},
+            "release": self._some("release", ("forget_batch",)),
+            "measure": self._some("measure", ("tune_prompts", *MEASURED, *GUARD)),
+        }
+        data = [self.true_data] if compared.true_data else []
+        parents = self.retain_set, self.forget_set, self.checkpoint(0), *data
+        return self._unit(f"compare/{compared.label}/trial-{number:02d}", settings, *parents)
+
+    def trials(self, compared: Compared) -> list[Unit]:
+        """All trials of a method."""
+        return [self.trial(compared, number) for number in range(1, self.settings.compare.trials + 1)]
+
+    def compared_model(self, compared: Compared) -> Unit:
+        """The model of a method's best trial; that of `sisa`, which has none, is made from gold."""
+        if compared.method == "sisa":
+            return self._unit("compare/sisa/model", {}, self.gold)
+        settings = {"measure": self._some("measure", GUARD)}
+        return self._unit(f"compare/{compared.label}/model", settings, *self.trials(compared))
+
+    def compared_report(self, compared: Compared) -> Unit:
+        """That model, measured on the report split."""
+        settings = {"measure": self._some("measure", ("report_prompts", *MEASURED))}
+        parents = self.retain_set, self.forget_set, self.compared_model(compared)
+        return self._unit(f"compare/{compared.label}/report", settings, *parents)
+
+    def compared_probe(self, probe: Probe, compared: Compared) -> Unit:
+        """A recovery test of that model."""
+        settings, parents = self._probe(probe)
+        parents = *parents, self.compared_model(compared)
+        return self._unit(f"compare/{compared.label}/{probe}", settings, *parents)
+
+    def comparison(self) -> Iterator[Unit]:
+        """All units of the methods that are compared with a run, beside the run's own, in the order of work."""
+        for compared in self.settings.compare.compared:
+            if compared.true_data:
+                yield self.true_data
+            if compared.method != "sisa":
+                yield from self.trials(compared)
+            yield from (self.compared_model(compared), self.compared_report(compared))
+            yield from (self.compared_probe(probe, compared) for probe in self.settings.assess.probes)
 
     def assessment(self, step: int) -> Iterator[Unit]:
         """What the recovery tests work on, and the tests, in the order of work; see `probe`."""
@@ -288,6 +329,19 @@ class Plan:
             parents=parents,
             outside=outside,
         )
+
+    def _probe(self, probe: Probe) -> tuple[dict[str, Any], list[Unit]]:
+        """Settings and parents of a recovery test, without the model that it is put to."""
+        match probe:
+            case "relearning":
+                settings = {"assess": self._some("assess", RELEARNING)}
+                settings["measure"] = self._some("measure", ("report_prompts", "max_new_tokens"))
+                return settings, [self.retain_set, self.forget_set]
+            case "membership":
+                return {"measure": self._some("measure", ("report_prompts",))}, [self.forget_set]
+            case "extraction":
+                settings = {"assess": self._some("assess", EXTRACTION), "reveal": self._some("reveal", SEARCH)}
+                return settings, [self.search]
 
     def _lab_unit(self, *, exclude: str | None) -> Unit | None:
         if self.settings.model.path != LAB:

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from tasks.settings.assess import AssessSettings
 from tasks.settings.base import Settings
+from tasks.settings.compare import CompareSettings
 from tasks.settings.model import LabSettings, ModelSettings
 from tasks.settings.release import ReleaseSettings
 from tasks.settings.reveal import RevealSettings
@@ -12,9 +13,9 @@ from tasks.settings.target import MeasureSettings, TargetSettings
 NUMBER_FREE = frozenset({"name", "runs_dir", "model.vllm_memory", "model.api_url", "model.api_model"})
 """Settings that cannot change a number: left out of every key and of the comparison with an earlier run."""
 
-MAY_CHANGE = NUMBER_FREE | {"assess"}
-"""Settings in which a run may differ from the one it goes on with: the recovery tests, whose units have them in their
-keys, come after it."""
+MAY_CHANGE = NUMBER_FREE | {"assess", "compare"}
+"""Settings in which a run may differ from the one it goes on with: recovery tests and other methods, whose units have
+them in their keys, come after it."""
 
 
 class RunSettings(Settings):
@@ -35,6 +36,7 @@ class RunSettings(Settings):
     release: ReleaseSettings = ReleaseSettings()
     measure: MeasureSettings = MeasureSettings()
     assess: AssessSettings = AssessSettings()
+    compare: CompareSettings = CompareSettings()
 
     @property
     def run_name(self) -> str:

@@ -35,8 +35,13 @@ def durability(run_path: Path, *, models: Sequence[str], probes: Sequence[str]) 
     result: dict[str, Any] = {"schema": SCHEMA, "name": run_path.name, "assessed": models[1]}
     for probe in probes:
         found = [json.loads((run_path / "assess" / probe / model / "probe.json").read_text()) for model in models]
-        result[probe] = _BUILDERS[probe](found)
+        result[probe] = probe_metrics(probe, found)
     return result
+
+
+def probe_metrics(probe: str, found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a recovery test says of the original, of another model and of gold, as far as given, as metrics."""
+    return _BUILDERS[probe](found)
 
 
 def write_durability(run_path: Path, result: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ SCHEMA = 1
 SUMMARY = "summary.json"
 PHASES = {
     "reveal": ("search", "forget-set"),
-    "release": ("step-*/forget-adapter", "step-*/retain-adapter"),
+    "release": ("step-*/forget-adapter", "step-*/forget-weight", "step-*/retain-adapter"),
     "measure": ("step-*", "report/*"),
     "prepare": ("retain-set",),
 }
@@ -57,7 +57,7 @@ def summarise(
     before, after = (_scores(run_path / "report" / moment) for moment in ("before", "after"))
     gold = _scores(run_path / "report" / "gold") if (run_path / "report/gold" / MANIFEST).exists() else None
     told = {"target": target, "primary": primary, "model": model, "seed": seed}
-    return _summary(run_path, told, _metrics(before, after, gold), last_step, reasons)
+    return _summary(run_path, told, metrics(before, after, gold), last_step, reasons)
 
 
 def summarise_nothing_revealed(run_path: Path, *, target: str, primary: str, model: str, seed: int) -> dict[str, Any]:
@@ -106,7 +106,9 @@ def read_summary(run_path: Path) -> dict[str, Any]:
     return json.loads((run_path / SUMMARY).read_text(encoding="utf-8"))
 
 
-def _metrics(before: Scores, after: Scores, gold: Scores | None) -> dict[str, Any]:
+def metrics(before: Scores, after: Scores, gold: Scores | None) -> dict[str, Any]:
+    """What was measured of a split, in the form of the summary: forget, utility, depth, quantised, fluency."""
+
     def metric(better: str, read: Callable[[Scores], float | None], num: int) -> dict[str, Any]:
         return {
             "before": read(before),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 from tasks.settings.errors import UserError
@@ -88,11 +89,18 @@ def write_unit(folder: Path, unit: Unit, *, resume: bool = False) -> Iterator[Un
             make_private_folder(partial)
             write_file(partial / KEY, unit.key)
         writer = UnitWriter(partial, UnitRef(folder, unit.key))
-        started = now()
+        started, began = now(), process_time()
         try:
             yield writer
             names = _seal(partial)
-            text = manifest_text(partial, names, unit=unit, scores=writer.scores, started=started)
+            text = manifest_text(
+                partial,
+                names,
+                unit=unit,
+                scores=writer.scores,
+                started=started,
+                cpu_seconds=process_time() - began,
+            )
             write_file(partial / MANIFEST, text)
         except BaseException:
             if not resume:

@@ -24,7 +24,9 @@ def file_record(path: Path) -> dict[str, Any]:
     return {"size": path.stat().st_size, "sha256": file_digest(path)}
 
 
-def manifest_text(folder: Path, names: Iterable[str], *, unit: Unit, scores: dict[str, Any], started: str) -> str:
+def manifest_text(
+    folder: Path, names: Iterable[str], *, unit: Unit, scores: dict[str, Any], started: str, cpu_seconds: float
+) -> str:
     """The manifest of a finished folder, as JSON.
 
     Args:
@@ -33,6 +35,7 @@ def manifest_text(folder: Path, names: Iterable[str], *, unit: Unit, scores: dic
         unit: What was done.
         scores: Numbers worth reading without opening the files.
         started: When the work began, from `now`.
+        cpu_seconds: Of this process and all its threads, spent on the work; not of child processes.
 
     Raises:
         ValueError: a score is NaN or infinite.
@@ -46,6 +49,7 @@ def manifest_text(folder: Path, names: Iterable[str], *, unit: Unit, scores: dic
         "scores": scores,
         "started": started,
         "ended": now(),
+        "cpu_seconds": round(cpu_seconds, 3),
         **provenance(),
     }
     return json.dumps(manifest, indent=2, allow_nan=False) + "\n"
