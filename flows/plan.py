@@ -218,7 +218,7 @@ class Plan:
         settings = {
             "compare": {"method": compared.method, "trial": number},
             "release": self._some("release", ("forget_batch",)),
-            "measure": self._some("measure", ("tune_prompts", *MEASURED, *GUARD)),
+            "measure": self._some("measure", ("tune_prompts", *MEASURED, "goal", "goal_nll")),
         }
         data = [self.true_data] if compared.true_data else []
         parents = self.retain_set, self.forget_set, self.checkpoint(0), *data
