@@ -138,6 +138,21 @@ def response_loss(model: PreTrainedModel, batch: Sequence[tuple[Sequence[int], i
         model: Any causal language model of transformers.
         batch: Token ids of prompt and response, and the index of the first response token.
     """
+    logits, tokens, _ = response_logits(model, batch)
+    return cross_entropy(logits, tokens)
+
+
+def response_logits(
+    model: PreTrainedModel, batch: Sequence[tuple[Sequence[int], int]]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What the model predicts of each response token: logits `(tokens, vocabulary)`, float32, differentiable.
+
+    Beside them the tokens themselves and the row of the batch that each belongs to, both `(tokens,)`.
+
+    Args:
+        model: Any causal language model of transformers.
+        batch: As `response_loss` takes it.
+    """
     # Padded on the right and without a mask: under causal attention no token sees what comes after it.
     ids = pad_sequence([torch.tensor(ids) for ids, _ in batch], batch_first=True).to(model.device)
     lengths = torch.tensor([len(ids) for ids, _ in batch], device=model.device)
@@ -146,7 +161,7 @@ def response_loss(model: PreTrainedModel, batch: Sequence[tuple[Sequence[int], i
     positions = torch.arange(int(starts.min()), ids.shape[1], device=model.device)  # of the tokens to predict
     logits = model(input_ids=ids, logits_to_keep=positions - 1, use_cache=False).logits
     is_response = (positions >= starts[:, None]) & (positions < lengths[:, None])
-    return cross_entropy(logits[is_response].float(), ids[:, positions][is_response])
+    return logits[is_response].float(), ids[:, positions][is_response], is_response.nonzero()[:, 0]
 
 
 @contextmanager

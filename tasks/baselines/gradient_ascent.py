@@ -1,0 +1,26 @@
+"""Gradient ascent: the forget responses are made less likely, and nothing holds the rest.
+
+Yao, Xu, Liu: "Large Language Model Unlearning", arXiv:2310.10683.
+"""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from tasks.baselines.descent import LEARNING_RATE, UPDATES, Batch, Material, Objective, by_descent
+from tasks.baselines.method import Method
+from tasks.release.training import response_loss
+
+
+def objective(material: Material, knobs: Mapping[str, float]) -> Objective:
+    """`-NLL_F`, a mean over response tokens."""
+
+    def loss(forget: Batch, retain: Batch) -> Tensor:
+        return -response_loss(material.lm.model, forget.pairs)
+
+    return Objective(loss, passes=1)
+
+
+GRADIENT_ASCENT = Method(
+    "gradient-ascent", "gradient ascent", "arXiv:2310.10683", (LEARNING_RATE, UPDATES), by_descent(objective)
+)
