@@ -21,9 +21,9 @@ from tasks.models.pair import Pair
 from tasks.release.training import endless_permutations, learning_rate_share, response_logits
 from tasks.store.seeds import derive_seed
 
-LEARNING_RATE = Knob("learning_rate", 1e-4, 3e-3)
-UPDATES = Knob("updates", 8, 128, whole=True)
-RETAIN_WEIGHT = Knob("retain_weight", 0.5, 8)
+LEARNING_RATE = Knob("learning_rate", 1e-4, 2e-3)
+UPDATES = Knob("updates", 16, 256, whole=True)
+RETAIN_WEIGHT = Knob("retain_weight", 1, 16)
 MAX_GRAD_NORM = 1.0
 
 Encoded = tuple[Sequence[int], int]

@@ -69,6 +69,6 @@ EXT_SUB = Method(
     "ext-sub",
     "Ext-Sub",
     "arXiv:2308.08090",
-    (LEARNING_RATE, UPDATES, Knob("strength", 0.5, 4), Knob("scale", 0.5, 2)),
+    (LEARNING_RATE, UPDATES, Knob("strength", 0.5, 8), Knob("scale", 0.5, 4)),
     unlearn,
 )

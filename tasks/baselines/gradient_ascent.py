@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from tasks.baselines.descent import LEARNING_RATE, UPDATES, Batch, Material, Objective, by_descent
-from tasks.baselines.method import Method
+from tasks.baselines.descent import LEARNING_RATE, Batch, Material, Objective, by_descent
+from tasks.baselines.method import Knob, Method
 from tasks.release.training import response_loss
 
 
@@ -22,5 +22,9 @@ def objective(material: Material, knobs: Mapping[str, float]) -> Objective:
 
 
 GRADIENT_ASCENT = Method(
-    "gradient-ascent", "gradient ascent", "arXiv:2310.10683", (LEARNING_RATE, UPDATES), by_descent(objective)
+    "gradient-ascent",
+    "gradient ascent",
+    "arXiv:2310.10683",
+    (LEARNING_RATE, Knob("updates", 4, 64, whole=True)),
+    by_descent(objective),
 )

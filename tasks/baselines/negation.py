@@ -74,6 +74,6 @@ NEGATION = Method(
     "negation",
     "one-shot negation",
     "arXiv:2212.04089",
-    (LEARNING_RATE, UPDATES, Knob("scale", 0.25, 4)),
+    (LEARNING_RATE, UPDATES, Knob("scale", 0.5, 16)),
     unlearn,
 )

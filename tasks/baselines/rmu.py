@@ -12,7 +12,7 @@ from torch.nn.functional import mse_loss
 from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 
-from tasks.baselines.descent import LEARNING_RATE, UPDATES, Batch, Encoded, Material, Objective, by_descent
+from tasks.baselines.descent import UPDATES, Batch, Encoded, Material, Objective, by_descent
 from tasks.baselines.method import Knob, Method
 from tasks.models.layers import linear_layers
 
@@ -75,6 +75,11 @@ RMU = Method(
     "rmu",
     "RMU",
     "arXiv:2403.03218",
-    (LEARNING_RATE, UPDATES, Knob("steering", 0.5, 8), Knob("retain_weight", 1, 100)),
+    (
+        Knob("learning_rate", 1e-3, 3e-2),
+        UPDATES,
+        Knob("steering", 2, 32),
+        Knob("retain_weight", 1, 100),
+    ),
     by_descent(objective),
 )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tasks.baselines import grad_diff
-from tasks.baselines.descent import LEARNING_RATE, RETAIN_WEIGHT, UPDATES, Material, Objective, by_descent, trainable
+from tasks.baselines.descent import RETAIN_WEIGHT, UPDATES, Material, Objective, by_descent, trainable
 from tasks.baselines.method import Knob, Method
 from tasks.models.layers import linear_layers
 from tasks.release.training import response_loss
@@ -50,6 +50,6 @@ SALUN = Method(
     "salun",
     "SalUn (masked GradDiff)",
     "arXiv:2310.12508",
-    (LEARNING_RATE, UPDATES, RETAIN_WEIGHT, Knob("share", 0.05, 0.5)),
+    (Knob("learning_rate", 5e-4, 1e-2), UPDATES, RETAIN_WEIGHT, Knob("share", 0.05, 0.5)),
     by_descent(objective),
 )

@@ -10,7 +10,6 @@ from torch.nn.functional import logsigmoid
 
 from tasks.baselines.descent import (
     LEARNING_RATE,
-    RETAIN_WEIGHT,
     UPDATES,
     Batch,
     Material,
@@ -51,6 +50,6 @@ SIMNPO = Method(
     "simnpo",
     "SimNPO",
     "arXiv:2410.07163",
-    (LEARNING_RATE, UPDATES, RETAIN_WEIGHT, Knob("beta", 1, 6)),
+    (LEARNING_RATE, UPDATES, Knob("retain_weight", 0.25, 4), Knob("beta", 1, 6)),
     by_descent(objective),
 )
