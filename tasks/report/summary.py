@@ -147,7 +147,7 @@ def metrics(before: Scores, after: Scores, gold: Scores | None) -> dict[str, Any
                     quantised=after.quantised[scheme]["forget"], full=after.forget, original=before.forget
                 ),
             }
-            for scheme in before.quantised
+            for scheme in after.quantised
         },
         "fluency": {
             "perplexity": metric("lower", lambda s: s.perplexity, num["perplexity"]),
