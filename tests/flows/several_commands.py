@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 
 MODULES = {"main": "flows.command", "reveal_command": "flows.command", "release_command": "flows.release_command"}
+MODULES |= {"assess_command": "flows.command", "verify_command": "flows.verify"}
 
 if __name__ == "__main__":
     for name, *arguments in json.loads(sys.argv[1]):
