@@ -65,12 +65,9 @@ def test_an_accepted_run_says_what_was_asked_done_and_measured(run):
     assert made["measured"]["quantised"]["int4_g64"]["forget"]["after"] == 0.125
     assert made["packages"]["torch"]
     assert "**Accepted**" in page(run)
-    for row in (
-        "| forget | 1.000 | 0.250 |",
-        "| forget at int4_g64 | 0.875 | 0.125 |",
-        "| 1 | 2 | 0.5 | 0.250 | kept |",
-    ):
-        assert row in page(run)
+    assert "| forget | 1.000 | 0.250 |" in page(run)
+    assert "| forget at int4_g64 | 0.875 | 0.125 |" in page(run)
+    assert "| 1 | 2 | 0.5 | 0.250 | kept |" in page(run)
 
 
 def test_digests_are_those_of_the_files(run):
@@ -127,7 +124,7 @@ def test_what_was_not_tested_follows_from_what_is_absent(run):
 
 
 def test_with_everything_tested_there_is_still_more_that_was_not():
-    summary = summary_of("a-run") | {"durability": dict.fromkeys(PROBES, {}), "guards": [{"target": "person"}]}
+    summary = summary_of("a-run") | {"durability": {name: {} for name in PROBES}, "guards": [{"target": "person"}]}
     summary["forget"]["gold"] = 0.0
     assert list(not_tested(summary)) == [
         "Weights rounded otherwise than int4_g64 were not measured.",
