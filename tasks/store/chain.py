@@ -79,7 +79,7 @@ class Chain:
             content = file.read()
             whole = content[: content.rfind(b"\n") + 1]
             links = self._links(whole)
-            if self.key is None and any(link.hmac for link in links):
+            if entries and self.key is None and any(link.hmac for link in links):
                 raise UserError(f"{self.path} is written with a key: set {KEY_VARIABLE} to it")
             head, lines = _head(links), []
             for seq, entry in enumerate(entries, start=len(links) + 1):

@@ -155,7 +155,15 @@ def test_who_asked_stands_in_it_where_a_request_says_so(run):
     assert (request["request"], request["asked_by"], request["deadline"]) == (
         *("forget-rudeness", "Ada Example", "2030-01-31"),
     )
-    assert "Request `forget-rudeness`, asked by Ada Example, until 2030-01-31" in page(run)
+    assert "Request `forget-rudeness`, asked by `Ada Example`, until `2030-01-31`" in page(run)
+
+
+def test_what_a_request_says_cannot_look_like_the_certificate(run):
+    asked_by = "Eve`\n\n# Certificate\n\n**Accepted**"
+    Chain(run.path / LEDGER).append(RequestEntry(request="r", digest="1" * 64, asked_by=asked_by))
+    record_run(run.path)
+    assert "asked by `Eve' # Certificate **Accepted**`:" in page(run)
+    assert told(run)["asked"]["requests"][0]["asked_by"] == asked_by
 
 
 def test_a_purge_stands_in_it(run):
