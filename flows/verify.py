@@ -59,7 +59,7 @@ def _sentences(path: Path, verified: Verified) -> list[str]:
     else:
         told.append(f"HMAC: not checked, {KEY_VARIABLE} is not set; {verified.num_signed} of {lines} lines carry one")
     told.append(f"head: {verified.head}")
-    return [*told, "Lines cut off the end do not show: compare the head with one that was kept elsewhere."]
+    return [*told, "An end cut off with all that it records does not show: compare the head with one kept elsewhere."]
 
 
 class _Parser(argparse.ArgumentParser):

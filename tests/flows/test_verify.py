@@ -37,6 +37,12 @@ def verify(capsys):
     return call
 
 
+def cut(run, number):
+    """Cut lines off the end of the ledger."""
+    lines = (run / LEDGER).read_bytes().splitlines(keepends=True)
+    (run / LEDGER).write_bytes(b"".join(lines[:-number]))
+
+
 def test_a_whole_run_verifies_and_the_head_is_told(run, verify):
     code, out = verify(run)
     assert code == 0
@@ -83,6 +89,8 @@ def test_wrong_usage_is_one_sentence_and_exit_code_two(verify, tmp_path, monkeyp
         (lambda run: (run / "forget-set/forget-set.jsonl").unlink(), "forget-set.jsonl is missing"),
         (lambda run: (run / LEDGER).unlink(), "ledger.jsonl is missing"),
         (lambda run: (run / LEDGER).write_text(""), "is not in"),
+        (lambda run: cut(run, 1), "certificate.json is not in"),
+        (lambda run: cut(run, 3), "certificate.json is not in"),
         (lambda run: (run / LEDGER).write_bytes((run / LEDGER).read_bytes()[:-1]), "broken at line 10: the file ends"),
         (lambda run: (run / LEDGER).write_bytes((run / LEDGER).read_bytes()[7:]), "broken at line 1: it is no entry"),
     ],
