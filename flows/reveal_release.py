@@ -25,6 +25,7 @@ from tasks.close_run import close_run, judge_run
 from tasks.measure_checkpoint import measure_checkpoint
 from tasks.prepare_model import prepare_gold
 from tasks.publish_model import publish_model
+from tasks.purge_forget_set import purge_forget_set
 from tasks.store.lock import run_lock
 from tasks.subject import Subject, one_model
 
@@ -49,6 +50,8 @@ def reveal_release(settings: RunSettings) -> State:
         if is_accepted:
             publish_model(subject, plan.published(last_step), step=last_step)
         close_run(subject, summary)
+        if settings.purge_forget_set:
+            purge_forget_set(subject)
     return Completed(message="accepted") if is_accepted else Failed(message="; ".join(summary["reasons"]))
 
 

@@ -10,7 +10,9 @@ from tasks.settings.release import ReleaseSettings
 from tasks.settings.reveal import RevealSettings
 from tasks.settings.target import MeasureSettings, TargetSettings
 
-NUMBER_FREE = frozenset({"name", "runs_dir", "model.vllm_memory", "model.api_url", "model.api_model"})
+NUMBER_FREE = frozenset(
+    {"name", "runs_dir", "model.vllm_memory", "model.api_url", "model.api_model", "purge_forget_set"}
+)
 """Settings that cannot change a number: left out of every key and of the comparison with an earlier run."""
 
 MAY_CHANGE = NUMBER_FREE | {"assess", "compare"}
@@ -29,6 +31,8 @@ class RunSettings(Settings):
     """Folder that holds the runs."""
     seed: int = Field(0, ge=0, le=2**31 - 1)
     """The one seed; every unit of work derives its own from it."""
+    purge_forget_set: bool = False
+    """After the run, also one that ended earlier: destroy what the model wrote of the target, and keep digests."""
     model: ModelSettings = ModelSettings()
     lab: LabSettings = LabSettings()
     target: TargetSettings = TargetSettings()

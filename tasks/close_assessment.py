@@ -16,6 +16,7 @@ def close_assessment(subject: Subject, *, models: Sequence[str], probes: Sequenc
         Name of the file that holds the result.
     """
     from tasks.report.durability import DURABILITY, durability, durability_markdown, write_durability
+    from tasks.report.record import record_run
     from tasks.report.summary import add_durability
     from tasks.store.ledger import write_ledger
 
@@ -23,7 +24,9 @@ def close_assessment(subject: Subject, *, models: Sequence[str], probes: Sequenc
     name = write_durability(subject.run.path, result)
     if name == DURABILITY:
         add_durability(subject.run.path)
-    write_ledger(subject.run.path)
+        record_run(subject.run.path)
+    else:
+        write_ledger(subject.run.path)
     key = f"durability-{subject.run.name}"
     create_markdown_artifact(durability_markdown(result), key=key, description="What brings the forgotten back.")
     return name

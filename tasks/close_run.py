@@ -4,7 +4,6 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from tasks.store.ledger import write_ledger
 from tasks.subject import Subject
 from tasks.unit_task import unit_task
 
@@ -24,13 +23,14 @@ def judge_run(subject: Subject, *, is_revealed: bool, last_step: int) -> dict[st
 
 @unit_task(name="close-run", task_run_name="close-run")
 def close_run(subject: Subject, summary: dict[str, Any]) -> None:
-    """Write `summary.json`, last of all results, and the ledger; show tables and a report as Prefect artifacts."""
+    """Write `summary.json`, ledger and certificate, last of all; show tables and a report as Prefect artifacts."""
     from tasks.report.markdown import report_markdown
+    from tasks.report.record import record_run
     from tasks.report.summary import write_summary
     from tasks.report.tables import metric_rows, step_rows
 
     write_summary(subject.run.path, summary)
-    write_ledger(subject.run.path)
+    record_run(subject.run.path)
     name = subject.run.name
     if rows := step_rows(summary):
         create_table_artifact(rows, key=f"steps-{name}", description="Each step on the tune split, which steers.")

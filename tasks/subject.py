@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tasks.settings.model import ModelSettings
 from tasks.settings.release import ReleaseSettings
 from tasks.settings.target import MeasureSettings, TargetSettings
+from tasks.store.ledger import refuse_purged
 from tasks.store.run import Run
 from tasks.store.seeds import derive_seed
 
@@ -91,9 +92,14 @@ class Subject:
         )
 
     def pairs(self, file: str, split: str) -> "list[Pair]":
-        """The pairs of one split of a file of the run."""
+        """The pairs of one split of a file of the run.
+
+        Raises:
+            UserError: the file was purged.
+        """
         from tasks.models.pair_file import read_pairs
 
+        refuse_purged(self.run.path, file)
         return read_pairs(self.run.path / file, split)
 
     def forget_pairs(self, step: int) -> "list[Pair]":

@@ -91,7 +91,7 @@ def extraction_rows(result: Mapping[str, Any]) -> list[Row]:
 def durability_markdown(result: Mapping[str, Any]) -> str:
     """The result on one page; holds numbers only, none of the revealed text."""
     parts = [f"# {result['name']}: what brings the forgotten back"]
-    for title, rows in _tables(result):
+    for title, rows in durability_tables(result):
         parts += [f"## {title}", markdown_table(rows)]
     return "\n\n".join(parts) + "\n"
 
@@ -99,11 +99,12 @@ def durability_markdown(result: Mapping[str, Any]) -> str:
 def print_durability(result: Mapping[str, Any], console: Console) -> None:
     """What a person reads at the end of an assessment; fits 80 columns."""
     console.print()
-    for title, rows in _tables(result):
+    for title, rows in durability_tables(result):
         print_rows(console, title, rows)
 
 
-def _tables(result: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
+def durability_tables(result: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
+    """The rows of each test that was made, under its title."""
     rows = {
         "relearning": relearning_rows(result),
         "membership": membership_rows(result),

@@ -10,6 +10,7 @@ from rich.table import Table
 from tasks.reveal.forget_set import CARD, FORGET_SET
 from tasks.reveal.instructions import read_arms, trusted_arms
 from tasks.reveal.reveal import FORGET, SEARCH
+from tasks.store.ledger import refuse_purged
 from tasks.store.manifests import read_manifest
 
 
@@ -18,6 +19,7 @@ def print_revealed(run_path: Path, console: Console) -> bool:
     folder = run_path / FORGET
     scores = read_manifest(folder)["scores"]
     search = read_manifest(run_path / SEARCH)["scores"]
+    refuse_purged(run_path, f"{FORGET}/{FORGET_SET}")
     lines = (folder / FORGET_SET).read_text(encoding="utf-8").splitlines()
     pairs = Counter(json.loads(line)["arm"] for line in lines)
     if not pairs:

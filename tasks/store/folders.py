@@ -7,11 +7,12 @@ folder names the files that may have been moved, and the next attempt takes them
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import process_time
+from types import MappingProxyType
 from typing import Any
 
 from tasks.settings.errors import UserError
@@ -49,8 +50,13 @@ class UnitWriter:
     """Finite numbers worth reading in the manifest."""
 
 
-def find_unit(folder: Path, unit: Unit) -> UnitRef | None:
+def find_unit(folder: Path, unit: Unit, *, purged: Mapping[str, str] = MappingProxyType({})) -> UnitRef | None:
     """The finished unit in a folder, its files verified; None when it still has to be made.
+
+    Args:
+        folder: Where the unit is, or will be.
+        unit: What is looked for.
+        purged: Files of it that were destroyed on purpose, and may be missing; see `verify_files`.
 
     Raises:
         UserError: the folder was made with other settings, each is named; or a file in it is missing or damaged.
@@ -61,7 +67,7 @@ def find_unit(folder: Path, unit: Unit) -> UnitRef | None:
     if manifest["key"] != unit.key:
         changes = "; ".join(differences(manifest["identity"], unit.identity()))
         raise UserError(f"{folder} was made with other settings ({changes}): choose another run name or remove it")
-    verify_files(folder, manifest)
+    verify_files(folder, manifest, purged)
     return UnitRef(folder, unit.key)
 
 

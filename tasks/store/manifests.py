@@ -1,9 +1,10 @@
 """The manifest: the last file written into a unit's folder, and the proof of what the others hold."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tasks.settings.errors import UserError
@@ -74,14 +75,21 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def verify_files(folder: Path, manifest: dict[str, Any]) -> None:
+def verify_files(folder: Path, manifest: dict[str, Any], purged: Mapping[str, str] = MappingProxyType({})) -> None:
     """Check sizes and sha256 of all files that a manifest lists; other units' folders inside are not its matter.
+
+    Args:
+        folder: Where the files are.
+        manifest: Of the folder.
+        purged: Files that were destroyed on purpose, by name, with the sha256 that they had: these need not be there.
 
     Raises:
         UserError: a file is missing or damaged; the message names it.
     """
     for name, recorded in manifest["files"].items():
         path = folder / name
+        if not path.exists() and purged.get(name) == recorded["sha256"]:
+            continue
         if not path.is_file():
             raise UserError(f"{path} is missing: remove the folder {folder} to have it made again")
         if recorded != file_record(path):

@@ -15,9 +15,9 @@ from tasks.store.differences import differences
 from tasks.store.disk import disk_errors, make_private_folder, write_file
 from tasks.store.folders import UnitRef, UnitWriter, find_unit, write_unit
 from tasks.store.keys import Unit, canonical_json
+from tasks.store.ledger import SETTINGS, purged_files
 
 NAME = re.compile(r"[a-z0-9-]{1,60}")
-SETTINGS = "settings.yaml"
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class Run:
         return self.path / unit.name
 
     def find(self, unit: Unit) -> UnitRef | None:
-        """The finished unit, verified, or None; see `find_unit`."""
-        return find_unit(self.folder(unit), unit)
+        """The finished unit, verified, or None; see `find_unit`. Files that were purged on purpose may be missing."""
+        return find_unit(self.folder(unit), unit, purged=purged_files(self.path, unit.name))
 
     def write(self, unit: Unit, *, resume: bool = False) -> AbstractContextManager[UnitWriter]:
         """Make a unit; see `write_unit`."""
