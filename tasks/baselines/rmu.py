@@ -46,7 +46,7 @@ def objective(material: Material, knobs: Mapping[str, float]) -> Objective:
         return steering_loss(steered, goal) + alpha * mse_loss(hidden(model, retain.pairs, block), held)
 
     layers = trained_layers(model, block)
-    return Objective(loss, passes=3, read_before=len(states), layers=layers)
+    return Objective(loss, retain_passes=2, read_before=len(states), layers=layers)
 
 
 def steering_loss(hidden_states: Tensor, goal: Tensor) -> Tensor:
