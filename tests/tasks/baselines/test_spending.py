@@ -8,6 +8,7 @@ import torch
 from tasks.baselines.descent import Material, Objective, descend, encode
 from tasks.baselines.method import Diverged
 from tasks.baselines.registry import METHODS
+from tasks.baselines.rmu import trained_layers
 from tasks.baselines.trials import trial_knobs
 from tasks.models.language_model import load_language_model
 from tasks.models.layers import linear_layers
@@ -84,6 +85,12 @@ def test_a_gradient_that_is_not_finite_ends_the_trial_before_it_does_harm(lm):
         descend(Material(lm, encode(lm, FORGET), encode(lm, RETAIN), 8), objective, 1e-3, 1, seed=0)
     assert all(torch.equal(before[name], layer.weight) for name, layer in layers.items())
     assert not any(parameter.requires_grad for parameter in lm.model.parameters())
+
+
+def test_rmu_does_not_take_an_expert_for_a_block(lm):
+    block = lm.model.model.layers[1].mlp
+    block.experts = torch.nn.ModuleList([torch.nn.ModuleDict({"down_proj": torch.nn.Linear(2, 2)})])
+    assert list(trained_layers(lm.model, 1)) == ["model.layers.0.mlp.down_proj"]
 
 
 def test_no_two_methods_are_alike_after_the_first_trial(folder):
