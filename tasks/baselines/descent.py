@@ -66,14 +66,16 @@ class Objective:
 
     Attributes:
         loss: Of a batch of forget and one of retain pairs, under the model as it is; scalar, differentiable.
-        passes: Batches that one evaluation of it sends forward through a model, a reference included.
+        forget_passes: Times that one evaluation of it sends the forget batch through a model, a reference included.
+        retain_passes: The same of the retain batch.
         read_before: Sequences that were read to make it.
         layers: The linear layers that are trained, by module name; none: all.
         masks: By module name, of the shape of the weight: where it is False a weight keeps its bits.
     """
 
     loss: Callable[[Batch, Batch], Tensor]
-    passes: int
+    forget_passes: int = 1
+    retain_passes: int = 0
     read_before: int = 0
     layers: Mapping[str, nn.Linear] = field(default_factory=dict)
     masks: Mapping[str, Tensor] = field(default_factory=dict)
@@ -98,7 +100,9 @@ def by_descent(objective: Callable[[Material, Mapping[str, float]], Objective]) 
         material = Material(lm, encode(lm, forget), encode(lm, retain), batch_size)
         minimised, updates = objective(material, knobs), int(knobs["updates"])
         descend(material, minimised, knobs["learning_rate"], updates, seed=seed, progress=progress)
-        return Spent(updates, minimised.read_before + updates * minimised.passes * batch_size)
+        read = minimised.forget_passes * min(batch_size, len(forget))
+        read += minimised.retain_passes * min(batch_size, len(retain))
+        return Spent(updates, minimised.read_before + updates * read)
 
     return unlearn
 
@@ -115,7 +119,7 @@ def descend(
     """Minimise an objective; the weights of its layers change in place.
 
     Raises:
-        Diverged: the loss is not finite.
+        Diverged: the loss or its gradient is not finite; no update is made of it.
     """
     layers = dict(objective.layers) or linear_layers(material.lm.model)
     forget = _batches(material.forget, material.batch_size, derive_seed(seed, "forget"))
@@ -131,7 +135,9 @@ def descend(
             # AdamW does not move a weight whose gradient has always been zero.
             for name, mask in objective.masks.items():
                 layers[name].weight.grad.mul_(mask)
-            clip_grad_norm_(parameters, MAX_GRAD_NORM)
+            norm = clip_grad_norm_(parameters, MAX_GRAD_NORM).item()
+            if not isfinite(norm):
+                raise Diverged(f"the gradient became {norm} in update {update} at a learning rate {learning_rate:g}")
             optimizer.param_groups[0]["lr"] = learning_rate * learning_rate_share(update, num_updates)
             optimizer.step()
             if progress:

@@ -29,14 +29,18 @@ def unlearn(
     progress: Progress | None = None,
 ) -> Spent:
     """Both updates are trained from the untouched model, and combined row by row; see `extracted`."""
+
+    def half(first: float) -> Progress | None:
+        return (lambda share, words: progress(first + share / 2, words)) if progress else None
+
     expert, anti_expert = (
-        trained(lm, pairs, knobs, batch_size=batch_size, seed=derive_seed(seed, kind), progress=progress)
-        for kind, pairs in (("retain", retain), ("forget", forget))
+        trained(lm, pairs, knobs, batch_size=batch_size, seed=derive_seed(seed, kind), progress=half(first))
+        for kind, pairs, first in (("retain", retain, 0.0), ("forget", forget, 0.5))
     )
     update = extracted(expert, anti_expert, strength=knobs["strength"])
     add_updates(lm, [Update(update, knobs["scale"])])
-    updates = 2 * int(knobs["updates"])
-    return Spent(updates, updates * batch_size)
+    updates = int(knobs["updates"])
+    return Spent(2 * updates, updates * sum(min(batch_size, len(pairs)) for pairs in (forget, retain)))
 
 
 def extracted(expert: Adapter, anti_expert: Adapter, *, strength: float) -> Adapter:

@@ -19,7 +19,7 @@ def objective(material: Material, knobs: Mapping[str, float]) -> Objective:
     def loss(forget: Batch, retain: Batch) -> Tensor:
         return alpha * response_loss(model, retain.pairs) - response_loss(model, forget.pairs)
 
-    return Objective(loss, passes=2)
+    return Objective(loss, retain_passes=1)
 
 
 GRAD_DIFF = Method(

@@ -18,7 +18,7 @@ def objective(material: Material, knobs: Mapping[str, float]) -> Objective:
     def loss(forget: Batch, retain: Batch) -> Tensor:
         return -response_loss(material.lm.model, forget.pairs)
 
-    return Objective(loss, passes=1)
+    return Objective(loss)
 
 
 GRADIENT_ASCENT = Method(

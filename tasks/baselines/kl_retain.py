@@ -30,7 +30,7 @@ def objective(material: Material, knobs: Mapping[str, float]) -> Objective:
             expected, _, _ = response_logits(reference, retain.pairs)
         return alpha * mean_kl(expected, logits) - response_loss(model, forget.pairs)
 
-    return Objective(loss, passes=3)
+    return Objective(loss, retain_passes=2)
 
 
 def mean_kl(reference: Tensor, logits: Tensor) -> Tensor:

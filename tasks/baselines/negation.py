@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from tasks.baselines.method import Knob, Method, Progress, Spent
+from tasks.baselines.descent import encode
+from tasks.baselines.method import Diverged, Knob, Method, Progress, Spent
 from tasks.models.language_model import LanguageModel
 from tasks.models.layers import linear_layers
 from tasks.models.pair import Pair
 from tasks.release.adapter import Adapter
 from tasks.release.merge import Update, merged_weight
 from tasks.release.training import train_adapter
+from tasks.settings.errors import UserError
 from tasks.store.seeds import derive_seed
 
 RANK, ALPHA, MAX_GRAD_NORM = 8, 16, 1.0
@@ -35,7 +37,8 @@ def unlearn(
     """`theta_0 - scale (theta_F - theta_0)`, theta_F by a LoRA trained on the forget pairs."""
     adapter = trained(lm, forget, knobs, batch_size=batch_size, seed=derive_seed(seed, "forget"), progress=progress)
     add_updates(lm, [Update(adapter, -knobs["scale"])])
-    return Spent(int(knobs["updates"]), int(knobs["updates"]) * batch_size)
+    updates = int(knobs["updates"])
+    return Spent(updates, updates * min(batch_size, len(forget)))
 
 
 def trained(
@@ -47,20 +50,29 @@ def trained(
     seed: int,
     progress: Progress | None,
 ) -> Adapter:
-    """An adapter trained as those of the release are; `knobs` gives `learning_rate` and `updates`."""
+    """An adapter trained as those of the release are; `knobs` gives `learning_rate` and `updates`.
+
+    Raises:
+        Diverged: the loss is not finite.
+        UserError: a pair is longer than the model's context.
+    """
+    encode(lm, pairs)  # Refuses long pairs here: what the training refuses after that is a loss that is not finite.
     updates = int(knobs["updates"])
-    return train_adapter(
-        lm,
-        pairs,
-        rank=RANK,
-        alpha=ALPHA,
-        learning_rate=knobs["learning_rate"],
-        num_steps=updates,
-        batch_size=batch_size,
-        max_grad_norm=MAX_GRAD_NORM,
-        seed=seed,
-        progress=(lambda update, loss: progress(update / updates, f"loss {loss:.2f}")) if progress else None,
-    )
+    try:
+        return train_adapter(
+            lm,
+            pairs,
+            rank=RANK,
+            alpha=ALPHA,
+            learning_rate=knobs["learning_rate"],
+            num_steps=updates,
+            batch_size=batch_size,
+            max_grad_norm=MAX_GRAD_NORM,
+            seed=seed,
+            progress=(lambda update, loss: progress(update / updates, f"loss {loss:.2f}")) if progress else None,
+        )
+    except UserError as error:
+        raise Diverged(str(error)) from error
 
 
 @torch.no_grad()

@@ -38,7 +38,7 @@ def objective(material: Material, knobs: Mapping[str, float]) -> Objective:
         ratios = sums - reference[torch.tensor(forget.indices, device=reference.device)]
         return npo_loss(ratios, beta) + alpha * response_loss(model, retain.pairs)
 
-    return Objective(loss, passes=2, read_before=len(material.forget))
+    return Objective(loss, retain_passes=1, read_before=len(material.forget))
 
 
 def npo_loss(log_ratios: Tensor, beta: float) -> Tensor:

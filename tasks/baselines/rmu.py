@@ -3,6 +3,7 @@
 Li et al., "The WMDP Benchmark: Measuring and Reducing Malicious Use With Unlearning", arXiv:2403.03218.
 """
 
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 
@@ -46,7 +47,7 @@ def objective(material: Material, knobs: Mapping[str, float]) -> Objective:
         return steering_loss(steered, goal) + alpha * mse_loss(hidden(model, retain.pairs, block), held)
 
     layers = trained_layers(model, block)
-    return Objective(loss, passes=3, read_before=len(states), layers=layers)
+    return Objective(loss, retain_passes=2, read_before=len(states), layers=layers)
 
 
 def steering_loss(hidden_states: Tensor, goal: Tensor) -> Tensor:
@@ -66,8 +67,10 @@ def hidden(model: PreTrainedModel, pairs: list[Encoded], block: int) -> Tensor:
 
 def trained_layers(model: PreTrainedModel, block: int) -> dict[str, nn.Linear]:
     """The layers that are changed: `down_proj` of the last blocks up to `block`, from 1."""
-    blocks = [f".{number}." for number in range(max(0, block - TRAINED_BLOCKS), block)]
-    inside = {name: one for name, one in linear_layers(model).items() if any(part in f".{name}." for part in blocks)}
+    blocks = range(block - TRAINED_BLOCKS, block)
+    # The first number of a name is its block; later ones may be those of experts.
+    numbers = {name: re.search(r"\d+", name) for name in linear_layers(model)}
+    inside = {name: one for name, one in linear_layers(model).items() if (n := numbers[name]) and int(n[0]) in blocks}
     return {name: layer for name, layer in inside.items() if name.endswith("down_proj")} or inside
 
 

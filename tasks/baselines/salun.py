@@ -5,6 +5,7 @@ relabels classes at random, which text does not have; on the mask we minimise Gr
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +21,7 @@ def objective(material: Material, knobs: Mapping[str, float]) -> Objective:
     """GradDiff's loss on the share of weights with the largest gradient; all others keep their bits."""
     layers = linear_layers(material.lm.model)
     masks = saliency_masks(forget_gradients(material, layers), knobs["share"])
-    below = grad_diff.objective(material, knobs)
-    return Objective(below.loss, below.passes, read_before=len(material.forget), masks=masks)
+    return replace(grad_diff.objective(material, knobs), read_before=len(material.forget), masks=masks)
 
 
 def forget_gradients(material: Material, layers: Mapping[str, nn.Linear]) -> dict[str, Tensor]:

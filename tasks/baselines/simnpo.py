@@ -32,7 +32,7 @@ def objective(material: Material, knobs: Mapping[str, float]) -> Objective:
         sums, counts = log_probs(model, forget.pairs)
         return simnpo_loss(sums / counts, beta, GAMMA) + alpha * response_loss(model, retain.pairs)
 
-    return Objective(loss, passes=2)
+    return Objective(loss, retain_passes=1)
 
 
 def simnpo_loss(mean_log_probs: Tensor, beta: float, gamma: float) -> Tensor:
