@@ -28,6 +28,9 @@ def _parts(told: Mapping[str, Any]) -> Iterator[str]:
     yield _VERDICTS.get(told["verdict"], f"**{told['verdict']}**: no decision yet.")
     if told["reasons"]:
         yield "\n".join(f"- {reason}" for reason in told["reasons"])
+    for one in told["decisions"]:
+        why = "".join(f": {_quoted(reason)}" for reason in one["reasons"])
+        yield f"Decided by {_quoted(one['by'])}, recorded {one['recorded']}: **{one['verdict']}**{why}."
     yield (
         "This page states what was measured of a model before and after it was changed. It does not state that "
         "nothing of the target is left in the weights, nor that data were removed anywhere else."

@@ -158,6 +158,16 @@ def test_who_asked_stands_in_it_where_a_request_says_so(run):
     assert "Request `forget-rudeness`, asked by `Ada Example`, until `2030-01-31`" in page(run)
 
 
+def test_what_a_person_decided_stands_in_it_and_in_the_ledger_beside_the_verdict_of_the_limits(run):
+    assert told(run)["decisions"] == []
+    verdict = VerdictEntry(run="a-run", verdict="rejected", reasons=("not before Monday",), by="Bob Example")
+    Chain(run.path / LEDGER).append(verdict)
+    record_run(run.path)
+    assert [(one["verdict"], one["by"]) for one in told(run)["decisions"]] == [("rejected", "Bob Example")]
+    assert "Decided by `Bob Example`" in page(run)
+    assert [entry.by for entry in entries(run, VerdictEntry)] == ["", "Bob Example"]
+
+
 def test_what_a_request_says_cannot_look_like_the_certificate(run):
     asked_by = "Eve`\n\n# Certificate\n\n**Accepted**"
     Chain(run.path / LEDGER).append(RequestEntry(request="r", digest="1" * 64, asked_by=asked_by))
