@@ -10,20 +10,23 @@ from tasks.unit_task import unit_task
 
 @unit_task(name="close-assessment", task_run_name="close-assessment")
 def close_assessment(subject: Subject, *, models: Sequence[str], probes: Sequence[str]) -> str:
-    """Write what was found into the run's folder and, for the run's own model, into its summary; show a report.
+    """Write what was found into the run's folder and, for the run's own model, into its summary and page; show a report.
 
     Returns:
         Name of the file that holds the result.
     """
     from tasks.report.durability import DURABILITY, durability, durability_markdown, write_durability
+    from tasks.report.run_page import write_run_page
     from tasks.report.summary import add_durability
     from tasks.store.ledger import write_ledger
 
     result = durability(subject.run.path, models=models, probes=probes)
     name = write_durability(subject.run.path, result)
-    if name == DURABILITY:
+    if is_own := name == DURABILITY:
         add_durability(subject.run.path)
     write_ledger(subject.run.path)
+    if is_own:
+        write_run_page(subject.run.path)
     key = f"durability-{subject.run.name}"
     create_markdown_artifact(durability_markdown(result), key=key, description="What brings the forgotten back.")
     return name

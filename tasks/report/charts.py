@@ -4,9 +4,9 @@ Places across are percent of the width and places down are pixels, so a chart fi
 text keeps its size. Colours are classes of `templates/charts.css`; nothing is told by colour alone.
 """
 
-import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import sqrt
 
 from markupsafe import Markup
@@ -130,7 +130,7 @@ def line_chart(
         dots = [(place, places[place], y(value)) for place, value in enumerate(one.values) if value is not None]
         parts += [
             _LINE(f"curve s{number}", before[1], before[2], after[1], after[2])
-            for before, after in itertools.pairwise(dots)
+            for before, after in pairwise(dots)
             if after[0] == before[0] + 1
         ]
         parts += [_DOT(f"{'hollow' if place in one.hollow else 'dot'} s{number}", x, at, 3.5) for place, x, at in dots]
@@ -201,7 +201,7 @@ def scatter_chart(
     for point in points:
         at = [(x(spot[0]), y(spot[1])) for spot in point.places.values()]
         parts.append(Markup("<g><title>{}</title>").format(point.name))
-        parts += [_LINE("tie", *before, *after) for before, after in itertools.pairwise(at)]
+        parts += [_LINE("tie", *before, *after) for before, after in pairwise(at)]
         parts += [_mark(MARKS[name], *spot, hollow=point.hollow) for name, spot in zip(point.places, at, strict=True)]
         side = _free_side(at[0][0] * _ASSUMED_WIDTH / 100, at[0][1], taken)
         parts.append(_TEXT("label", at[0][0], at[0][1] + side[1], side[0], "middle", point.label) + Markup("</g>"))

@@ -64,6 +64,8 @@ def run_page(summary: Mapping[str, Any], record: RunRecord) -> str:
         record=record,
         target=TARGETS.get(summary["target"], ""),
         headline=headline(summary),
+        change=_change(summary),
+        loss=_loss(summary),
         forgotten=what_was_forgotten(summary, record),
         cost=what_it_cost(summary, record),
         comes_back=what_comes_back(summary),
@@ -81,6 +83,17 @@ def run_page(summary: Mapping[str, Any], record: RunRecord) -> str:
         **_durability(summary),
         seconds=[{"phase": phase, "seconds": f"{value:.1f}"} for phase, value in summary["seconds"].items()],
     )
+
+
+def _change(summary: Mapping[str, Any]) -> str:
+    if "forget" not in summary:
+        return ""
+    return f"{summary['forget']['before']:.3f} → {summary['forget']['after']:.3f}"
+
+
+def _loss(summary: Mapping[str, Any]) -> str:
+    changes = [metric["after"] - metric["before"] for metric in summary.get("utility", {}).values()]
+    return f"{min(changes):+.3f}" if changes else ""
 
 
 def _before_after_chart(summary: Mapping[str, Any], record: RunRecord) -> Markup | None:

@@ -36,9 +36,9 @@ def what_was_forgotten(summary: Mapping[str, Any], record: RunRecord) -> list[st
         return []
     forget, goal = summary["forget"], record.limits["goal"]
     told = [
-        f"Asked with {forget['n']} prompts that nothing was chosen by, the model went from {forget['before']:.3f} to "
-        f"{forget['after']:.3f} on the forget metric (1: it shows the target in full, 0: not at all). "
-        f"At most {goal:g} is wanted: {_met(forget['after'] <= goal)}."
+        f"On {forget['n']} prompts by which nothing was chosen the forget metric (1: the model shows the target in "
+        f"full, 0: not at all) went from {forget['before']:.3f} to {forget['after']:.3f}. At most {goal:g} is wanted: "
+        f"{'met' if forget['after'] <= goal else 'not met'}."
     ]
     if forget["gold"] is not None:
         told.append(f"Gold, the same model trained without the data, has {forget['gold']:.3f}.")
@@ -172,7 +172,3 @@ def _membership(areas: Mapping[str, Mapping[str, Any]]) -> str:
         f"Likelihoods tell trained forget pairs from others with an area of {area['after']:.2f} under the ROC curve "
         f"(by {score}; original {area['before']:.2f}{beside}; 0.5 tells nothing, far below it tells as well)."
     )
-
-
-def _met(is_met: bool) -> str:
-    return "met" if is_met else "not met"
