@@ -10,7 +10,7 @@ from tasks.unit_task import unit_task
 
 @unit_task(name="close-assessment", task_run_name="close-assessment")
 def close_assessment(subject: Subject, *, models: Sequence[str], probes: Sequence[str]) -> str:
-    """Write what was found into the run's folder and, for the run's own model, into its summary and page; show a report.
+    """Write what was found into the run's folder and, of the run's own model, into its summary and page; show a report.
 
     Returns:
         Name of the file that holds the result.
@@ -22,7 +22,8 @@ def close_assessment(subject: Subject, *, models: Sequence[str], probes: Sequenc
 
     result = durability(subject.run.path, models=models, probes=probes)
     name = write_durability(subject.run.path, result)
-    if is_own := name == DURABILITY:
+    is_own = name == DURABILITY
+    if is_own:
         add_durability(subject.run.path)
     write_ledger(subject.run.path)
     if is_own:

@@ -7,13 +7,17 @@ text keeps its size. Colours are classes of `templates/charts.css`; nothing is t
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import sqrt
+from math import ceil, cos, pi, sin, sqrt
 
 from markupsafe import Markup
 
 _LINE = Markup('<line class="{}" x1="{:.2f}%" y1="{:.1f}" x2="{:.2f}%" y2="{:.1f}"/>').format
 _BAR = Markup('<rect class="{}" x="{:.2f}%" y="{:.1f}" width="{:.2f}%" height="{:.1f}"/>').format
 _DOT = Markup('<circle class="{}" cx="{:.2f}%" cy="{:.1f}" r="{}"/>').format
+_LABEL = Markup(
+    '<svg x="{:.2f}%" y="{:.1f}" overflow="visible"><path class="lead-line" d="M0 0L{} {}"/>'
+    '<text class="label outlined" x="{}" y="{}" text-anchor="middle">{}</text></svg>'
+).format
 _TEXT = Markup('<text class="{}" x="{:.2f}%" y="{:.1f}" dx="{}" text-anchor="{}">{}</text>').format
 
 
@@ -117,7 +121,7 @@ def line_chart(
     for share in (0, 0.5, 1):
         parts.append(_LINE("grid", left, y(share * end), right, y(share * end)))
         parts.append(_TEXT("quiet", left, y(share * end) + 4, -5, "end", f"{share * end:.3g}"))
-    every = -(-len(ticks) // 10)
+    every = ceil(len(ticks) / 10)
     parts += [
         _TEXT("quiet", x, low + 16, 0, "middle", tick)
         for place, (x, tick) in enumerate(zip(places, ticks, strict=True))
@@ -149,9 +153,15 @@ _SHAPES = {
     "square": '<rect x="-4.5" y="-4.5" width="9" height="9"/>',
     "triangle": '<path d="M0-6L5.5 4.5H-5.5Z"/>',
 }
+_LEAST_AXIS = 0.1
 _ASSUMED_WIDTH = 640
 """Pixels, for the placing of labels only."""
-_SIDES = ((10, 4), (-10, 4), (10, -9), (-10, -9), (10, 17), (-10, 17), (26, 4), (-26, 4), (26, -9), (26, 17), (42, 4))
+_AWAY = [
+    (round(far * cos(turn * pi / 8)), round(far * sin(turn * pi / 8)))
+    for far in (15, 28, 42, 58)
+    for turn in (0, 8, 14, 10, 2, 6, 12, 4)
+]
+"""Where a label may stand from its mark, in pixels: the nearest first."""
 
 
 def scatter_chart(
@@ -161,15 +171,18 @@ def scatter_chart(
 
     Args:
         title: What is shown.
-        points: At least one.
+        points: May be none; their labels differ.
         across: What x is.
         down: What y is.
         limits: Highest allowed x and y, drawn as dashed lines.
-        standalone: A style sheet makes the chart a file of its own; empty: it is part of a page.
+        standalone: A style sheet makes the chart a file of its own, with the names of the points below; empty: it is
+            part of a page, which names them.
     """
     left, right, high, low = 11, 97, 54.0, 340.0
     spots = [place for point in points for place in point.places.values()]
-    ends = [_round_up(max([2 * limit, *(spot[axis] for spot in spots)])) for axis, limit in enumerate(limits)]
+    ends = [
+        _round_up(max([2 * limit, _LEAST_AXIS, *(spot[axis] for spot in spots)])) for axis, limit in enumerate(limits)
+    ]
 
     def x(value: float) -> float:
         return left + (right - left) * sqrt(max(value, 0) / ends[0])
@@ -203,24 +216,26 @@ def scatter_chart(
         parts.append(Markup("<g><title>{}</title>").format(point.name))
         parts += [_LINE("tie", *before, *after) for before, after in pairwise(at)]
         parts += [_mark(MARKS[name], *spot, hollow=point.hollow) for name, spot in zip(point.places, at, strict=True)]
-        side = _free_side(at[0][0] * _ASSUMED_WIDTH / 100, at[0][1], taken)
-        parts.append(_TEXT("label", at[0][0], at[0][1] + side[1], side[0], "middle", point.label) + Markup("</g>"))
-    return _svg(title, low + 40, parts, standalone=standalone)
+        away = _free_place(at[0][0] * _ASSUMED_WIDTH / 100, at[0][1], taken)
+        parts.append(_LABEL(*at[0], *away, away[0], away[1] + 4, point.label) + Markup("</g>"))
+    height = low + 40
+    if standalone:
+        for number, point in enumerate(points):
+            at = left if number % 2 == 0 else 55
+            parts.append(_TEXT("", at, height + 18 * (number // 2 + 1), 0, "start", f"{point.label}  {point.name}"))
+        height += 18 * ceil(len(points) / 2) + 12
+    return _svg(title, height, parts, standalone=standalone)
 
 
-def _free_side(x: float, y: float, taken: list[tuple[float, float]]) -> tuple[float, float]:
-    """Where a label of the point at `x, y` pixels hides no mark and no earlier label; it is then taken."""
+def _free_place(x: float, y: float, taken: list[tuple[float, float]]) -> tuple[float, float]:
+    """Where a label of the mark at `x, y` pixels hides no mark and no earlier label; it is then taken."""
 
-    def room(side: tuple[float, float]) -> float:
-        return (
-            min(max(abs(x + side[0] - other[0]), abs(y + side[1] - 4 - other[1])) for other in taken if other != (x, y))
-            if len(taken) > 1
-            else 0
-        )
+    def room(away: tuple[float, float]) -> float:
+        return min(max(abs(x + away[0] - other[0]), abs(y + away[1] - other[1])) for other in taken)
 
-    side = next((side for side in _SIDES if room(side) >= 10), max(_SIDES, key=room))
-    taken.append((x + side[0], y + side[1] - 4))
-    return side
+    away = next((away for away in _AWAY if room(away) >= 11), max(_AWAY, key=room))
+    taken.append((x + away[0], y + away[1]))
+    return away
 
 
 def _mark(shape: str, x: float, y: float, *, hollow: bool) -> Markup:

@@ -197,7 +197,7 @@ def _round_rows(record: RunRecord) -> list[Row]:
 
 def _forget_set_rows(reveal: Mapping[str, Any]) -> list[Row]:
     return [
-        {"": words, "value": _value(reveal[name])}
+        {"counted": words, "value": _value(reveal[name])}
         for name, words in _FORGET_SET.items()
         if reveal.get(name) is not None
     ]
