@@ -89,7 +89,7 @@ def _label(one: Standing, found: Sequence[Standing]) -> str:
 
 def _place(one: Standing, found: Sequence[Standing]) -> str:
     if one.place is None:
-        return "not ranked"
+        return "–"
     return f"{one.place} =" if [other.place for other in found].count(one.place) > 1 else str(one.place)
 
 

@@ -1,6 +1,7 @@
 """HTML pages that stand by themselves: no script, nothing loaded from anywhere, readable from a file."""
 
 import re
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,6 +19,7 @@ def style_sheet() -> str:
     return _environment().get_template("charts.css").render()
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("tasks.report"),

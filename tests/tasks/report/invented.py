@@ -31,7 +31,7 @@ def invented_summary(name="an-invented-run"):
     }
     return {
         "schema": 1, "name": name, "target": "toxicity", "primary": "polite", "model": "lab", "seed": 7,
-        "forget": metric(0.934, 0.0215, 0.0115, "lower"),
+        "forget": metric(0.934, 0.0214, 0.0115, "lower"),
         "utility": utility,
         "observed": {"mixed": metric(0.881, 0.872, 0.879)},
         "depth": {
@@ -83,7 +83,7 @@ def invented_durability():
     }
 
 
-def invented_run(folder: Path, summary):
+def invented_run(folder: Path, summary, device="cpu"):
     """The folder of a finished run with the files that a page is drawn from, and text that must not reach it."""
     scores = {
         "forget": 0.9,
@@ -107,7 +107,7 @@ def invented_run(folder: Path, summary):
         (folder / unit).mkdir(parents=True)
         for name, text in texts.items():
             (folder / unit / name).write_text(text)
-        (folder / unit / MANIFEST).write_text(json.dumps(_manifest(unit, texts)))
+        (folder / unit / MANIFEST).write_text(json.dumps(_manifest(unit, texts, device)))
     measure = {"goal": 0.05, "goal_nll": 5.0, "max_drop": 0.05, "max_perplexity_rise": 0.05}
     resolved = {
         "name": folder.name, "runs_dir": "/somewhere/private", "seed": 7, "measure": measure,
@@ -202,8 +202,8 @@ def _lines(rows):
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-def _manifest(unit, files):
-    identity = {"unit": unit, "environment": {"device": "cpu", "dtype": "float32"}}
+def _manifest(unit, files, device):
+    identity = {"unit": unit, "environment": {"device": device, "dtype": "float32"}}
     return {
         "unit": unit, "key": json_digest(identity), "identity": identity, "scores": {},
         "files": {name: {"size": 1, "sha256": json_digest(text)} for name, text in files.items()},
