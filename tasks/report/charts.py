@@ -12,6 +12,10 @@ from math import ceil, cos, pi, sin, sqrt
 from markupsafe import Markup
 
 _LINE = Markup('<line class="{}" x1="{:.2f}%" y1="{:.1f}" x2="{:.2f}%" y2="{:.1f}"/>').format
+_LIMIT = Markup(
+    '<line class="under" x1="{0:.2f}%" y1="{1:.1f}" x2="{2:.2f}%" y2="{3:.1f}"/>'
+    '<line class="limit" x1="{0:.2f}%" y1="{1:.1f}" x2="{2:.2f}%" y2="{3:.1f}"/>'
+).format
 _BAR = Markup('<rect class="{}" x="{:.2f}%" y="{:.1f}" width="{:.2f}%" height="{:.1f}"/>').format
 _DOT = Markup('<circle class="{}" cx="{:.2f}%" cy="{:.1f}" r="{}"/>').format
 _LABEL = Markup(
@@ -85,7 +89,7 @@ def bar_chart(title: str, groups: Sequence[BarGroup]) -> Markup:
         y = top + row * len(shown)
         if group.limit is not None:
             x = left + (right - left) * min(max(group.limit, 0), 1)
-            parts.append(_LINE("limit", x, top - 4, x, y))
+            parts.append(_LIMIT(x, top - 4, x, y))
         y += 9
     return _svg(title, y, parts)
 
@@ -129,7 +133,7 @@ def line_chart(
     ]
     parts.append(_TEXT("quiet", (left + right) / 2, low + 33, 0, "middle", across))
     if limit is not None:
-        parts.append(_LINE("limit", left, y(limit), right, y(limit)))
+        parts.append(_LIMIT(left, y(limit), right, y(limit)))
     for number, one in enumerate(series, start=len(series) == 1):
         dots = [(place, places[place], y(value)) for place, value in enumerate(one.values) if value is not None]
         parts += [
@@ -202,8 +206,8 @@ def scatter_chart(
             _TEXT("quiet", left, y(tick) + 4, -5, "end", f"{tick:g}"),
         ]
     parts += [
-        _LINE("limit", x(limits[0]), high, x(limits[0]), low),
-        _LINE("limit", left, y(limits[1]), right, y(limits[1])),
+        _LIMIT(x(limits[0]), high, x(limits[0]), low),
+        _LIMIT(left, y(limits[1]), right, y(limits[1])),
     ]
     parts.append(_TEXT("quiet", (left + right) / 2, low + 33, 0, "middle", across))
     parts.append(_TEXT("quiet", left, high - 10, 0, "start", down))

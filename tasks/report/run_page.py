@@ -118,8 +118,10 @@ def _step_charts(summary: Mapping[str, Any], record: RunRecord) -> list[tuple[Ma
     series = {
         "forget": [untouched.forget, *(step["forget"] for step in steps)],
         "nll": [untouched.own_nll, *(step["own_nll"] for step in steps)],
-        "drop": [0.0, *(max(0.0, _largest_drop(step, record)[1]) for step in steps)],
     }
+    drops = [_largest_drop(step, record)[1] for step in steps]
+    if None not in drops:
+        series["drop"] = [max(0.0, drop) for drop in (0.0, *drops)]
     told = {
         "forget": ("Forget metric", limits["goal"], 1.0, "Forget metric: below the dashed line is forgotten."),
         "nll": (
@@ -131,13 +133,12 @@ def _step_charts(summary: Mapping[str, Any], record: RunRecord) -> list[tuple[Ma
             "Largest drop of a kept skill, full precision: the dashed line is the limit.",
         ),
     }  # fmt: skip
-    return [
-        (
-            line_chart(title, [Series(title, series[name], undone)], ticks, across="step", limit=limit, top=top),
-            caption,
-        )
-        for name, (title, limit, top, caption) in told.items()
-    ]
+    charts = []
+    for name, values in series.items():
+        title, limit, top, caption = told[name]
+        chart = line_chart(title, [Series(title, values, undone)], ticks, across="step", limit=limit, top=top)
+        charts.append((chart, caption))
+    return charts
 
 
 def _step_rows(summary: Mapping[str, Any], record: RunRecord) -> list[Row]:
@@ -161,10 +162,10 @@ def _step_rows(summary: Mapping[str, Any], record: RunRecord) -> list[Row]:
     return rows
 
 
-def _largest_drop(step: Mapping[str, Any], record: RunRecord) -> tuple[str, float]:
+def _largest_drop(step: Mapping[str, Any], record: RunRecord) -> tuple[str, float | None]:
     """Which kept skill is furthest below the untouched model, and how far; negative where all rose."""
     if record.untouched is None or not step["utility"]:
-        return "", 0.0
+        return "", None
     drops = {skill: record.untouched.utility[skill] - value for skill, value in step["utility"].items()}
     skill = max(drops, key=drops.__getitem__)
     return skill, drops[skill]

@@ -6,7 +6,7 @@ import pytest
 from tasks.report.run_page import PAGE, run_page, write_run_page
 from tasks.report.run_record import read_record
 from tasks.report.summary import read_summary, write_summary
-from tests.tasks.report.invented import SECRET, invented_durability, invented_run, invented_summary
+from tests.tasks.report.invented import SECRET, invented_durability, invented_run, invented_summary, metric
 from tests.tasks.report.reading import Page, assert_can_be_read_aloud, assert_stands_by_itself
 
 
@@ -135,6 +135,19 @@ def test_gold_is_left_out_where_there_is_none(run):
     page = assert_stands_by_itself(page_of(run, **summary))
     assert "There is no gold model here" in page.text
     assert "against" not in page.text.split("What it cost")[0]
+
+
+def test_a_run_without_kept_skills_is_held_to_its_perplexity_alone(tmp_path):
+    summary = invented_summary("phrases") | {"utility": {}, "target": "custom"}
+    summary["steps"] = [step | {"utility": {}} for step in summary["steps"]]
+    summary["quantised"] = {"int4_g64": summary["quantised"]["int4_g64"] | {"utility": {}}}
+    summary["depth"] |= dict.fromkeys(("forget_nll", "prefill"), metric(None, None))
+    run = invented_run(tmp_path / "phrases", summary)
+    page = assert_stands_by_itself(written(run))
+    assert_can_be_read_aloud(page)
+    assert "only perplexity was measured" in page.text
+    assert "The target has no true answers" in page.text
+    assert "1.402 to 1.427 (+1.8%; +5% is allowed)" in page.text
 
 
 def test_a_rejected_run_gives_its_reasons(run):
