@@ -95,11 +95,12 @@ def best_at(ranked: Sequence[Standing]) -> list[Best]:
 
 
 def unbeaten(ranked: Sequence[Standing]) -> list[Standing]:
-    """Those that no other beats on forgetting and kept skills together: as good on both, and better on one."""
+    """Those that no other beats on forgetting and kept skills together: as good on both, a prompt better on one."""
+    near = _one_prompt(ranked)
 
     def beats(other: Standing, one: Standing) -> bool:
         left, lost = other.mean(worst_forget) - one.mean(worst_forget), other.mean(worst_drop) - one.mean(worst_drop)
-        return left <= 0 and lost <= 0 and (left < 0 or lost < 0)
+        return left <= 0 and lost <= 0 and min(left, lost) <= -near
 
     return [one for one in ranked if not any(beats(other, one) for other in ranked)]
 
@@ -166,7 +167,7 @@ _ASKED: Mapping[str, tuple[Callable[[Row], float | None], float]] = {
 def _standing(rows: Sequence[Row], wanted: int) -> Standing:
     first = rows[0]
     is_true = first["data"] == "true" and first["label"] != first["method"]
-    return Standing(first["title"] + (", true data" if is_true else ""), first["source"], rows, wanted)
+    return Standing(first["title"] + (" (true data)" if is_true else ""), first["source"], rows, wanted)
 
 
 def _one_prompt(found: Sequence[Standing]) -> float:

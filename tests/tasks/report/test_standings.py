@@ -1,5 +1,7 @@
 """All numbers are invented; each case can be worked out by hand."""
 
+import copy
+
 import pytest
 
 from tasks.report.standings import best_at, relearned, standings, unbeaten, worst_drop, worst_forget
@@ -31,7 +33,7 @@ def test_who_meets_goal_and_limits_comes_first_and_references_are_not_ranked():
         (3, "RMU"),  # Misses the goal by .18.
         (4, "Gradient ascent"),  # Breaks the limits by .385 and the perplexity's by .31.
         (None, "gold: trained again without the data"),
-        (None, "NPO, true data"),
+        (None, "NPO (true data)"),
     ]
 
 
@@ -51,6 +53,19 @@ def test_a_missing_seed_counts_as_one_on_which_nothing_was_met():
 def test_no_other_beats_those_on_the_front():
     ranked = [one for one in standings(invented_comparison()) if one.place]
     assert [one.title for one in unbeaten(ranked)] == ["Reveal-and-Release", "NPO", "Gradient ascent"]
+
+
+@pytest.mark.parametrize(("less", "is_beaten"), [(0.003, False), (0.008, True)])
+def test_less_than_a_prompt_beats_nobody(less, is_beaten):
+    comparison = invented_comparison()
+    twins = [copy.deepcopy(row) for row in comparison["rows"] if row["label"] == "reveal-release"]
+    for twin in twins:
+        twin |= {"label": "twin", "title": "Twin"}
+        for part in (twin, *twin["quantised"].values()):
+            part["utility"]["polite"]["after"] += less
+    comparison["rows"] += twins
+    front = unbeaten([one for one in standings(comparison) if one.place])
+    assert ("Reveal-and-Release" not in {one.title for one in front}) == is_beaten
 
 
 def test_the_best_within_limits_is_told_apart_from_one_that_breaks_them():
