@@ -154,7 +154,8 @@ def _assess(read: Arguments) -> int:
     from rich.console import Console
 
     from flows.assess import assess
-    from tasks.report.durability import print_durability, read_durability
+    from tasks.report.durability import DURABILITY, print_durability, read_durability
+    from tasks.report.run_page import PAGE
 
     outcome = flow_outcome(assess, read.settings)
     if isinstance(outcome, BaseException):
@@ -162,6 +163,8 @@ def _assess(read: Arguments) -> int:
     run_path = run_folder(read.settings)
     print_durability(read_durability(run_path, outcome), Console())
     Console().print(f"durability: {run_path / outcome}", soft_wrap=True)
+    if outcome == DURABILITY:
+        Console().print(f"report: {run_path / PAGE}", soft_wrap=True)
     return 0
 
 
@@ -193,6 +196,7 @@ def flow_outcome(flow: Any, settings: RunSettings, **parameters: Any) -> Any:
 def _print_outcome(run_path: Path) -> int:
     from rich.console import Console
 
+    from tasks.report.run_page import PAGE
     from tasks.report.summary import read_summary
     from tasks.report.tables import print_summary
 
@@ -202,6 +206,7 @@ def _print_outcome(run_path: Path) -> int:
     is_accepted = summary["verdict"] == "accepted"
     where = f"unlearned model: {run_path / 'model'}" if is_accepted else f"no model published; see {run_path}"
     console.print(where, soft_wrap=True)
+    console.print(f"report: {run_path / PAGE}", soft_wrap=True)
     return 0 if is_accepted else 3
 
 

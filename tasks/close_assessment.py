@@ -10,13 +10,14 @@ from tasks.unit_task import unit_task
 
 @unit_task(name="close-assessment", task_run_name="close-assessment")
 def close_assessment(subject: Subject, *, models: Sequence[str], probes: Sequence[str]) -> str:
-    """Write what was found into the run's folder and, for the run's own model, into its summary; show a report.
+    """Write what was found into the run's folder and, of the run's own model, into its summary and page; show a report.
 
     Returns:
         Name of the file that holds the result.
     """
     from tasks.report.durability import DURABILITY, durability, durability_markdown, write_durability
     from tasks.report.record import record_run
+    from tasks.report.run_page import write_run_page
     from tasks.report.summary import add_durability
     from tasks.store.ledger import write_ledger
 
@@ -25,6 +26,7 @@ def close_assessment(subject: Subject, *, models: Sequence[str], probes: Sequenc
     if name == DURABILITY:
         add_durability(subject.run.path)
         record_run(subject.run.path)
+        write_run_page(subject.run.path)
     else:
         write_ledger(subject.run.path)
     key = f"durability-{subject.run.name}"

@@ -23,17 +23,20 @@ def judge_run(subject: Subject, *, is_revealed: bool, last_step: int) -> dict[st
 
 @unit_task(name="close-run", task_run_name="close-run")
 def close_run(subject: Subject, summary: dict[str, Any]) -> None:
-    """Write `summary.json`, ledger and certificate, last of all; show tables and a report as Prefect artifacts."""
+    """Write `summary.json`, ledger, certificate and a page, last of all; show tables and a report in the UI."""
     from tasks.report.markdown import report_markdown
     from tasks.report.record import record_run
+    from tasks.report.run_page import PAGE, write_run_page
     from tasks.report.summary import write_summary
     from tasks.report.tables import metric_rows, step_rows
 
     write_summary(subject.run.path, summary)
     record_run(subject.run.path)
+    write_run_page(subject.run.path)
     name = subject.run.name
     if rows := step_rows(summary):
         create_table_artifact(rows, key=f"steps-{name}", description="Each step on the tune split, which steers.")
     if rows := metric_rows(summary):
         create_table_artifact(rows, key=f"scores-{name}", description="Before and after on the report split.")
-    create_markdown_artifact(report_markdown(summary), key=f"report-{name}", description="The run on one page.")
+    report = f"{report_markdown(summary)}\nWith charts, as a file: `{subject.run.path / PAGE}`\n"
+    create_markdown_artifact(report, key=f"report-{name}", description="The run on one page.")

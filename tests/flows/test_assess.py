@@ -76,6 +76,7 @@ def test_after_a_run_it_enters_the_summary_and_stays_there(small_run, tmp_path):
     summary = json.loads((run / "summary.json").read_text())
     assert set(summary["durability"]) == {"membership"}
     assert {name: value for name, value in summary.items() if name != "durability"} == before
+    assert "Membership inference was not tried" not in (run / "report.html").read_text()
     verify_ledger(run)
     assert run_command("--runs-dir", str(run.parent), *SMALL).returncode == 3
     assert json.loads((run / "summary.json").read_text()) == summary

@@ -22,7 +22,7 @@ from tests.flows.conftest import SMALL, command_line, run_command
 
 pytestmark = [pytest.mark.prefect, pytest.mark.lab]
 
-TIMED = {MANIFEST, "ledger.jsonl", "summary.json", "settings.yaml", "certificate.json", "certificate.md"}
+TIMED = {MANIFEST, "ledger.jsonl", "summary.json", "settings.yaml", "certificate.json", "certificate.md", "report.html"}
 
 
 def contents(run: Path) -> dict[str, str]:
@@ -64,6 +64,14 @@ class TestAcceptedRun:
         assert done.returncode == 0, done.stdout + done.stderr
         assert "verdict: accepted" in done.stdout
         assert str(run / "model") in done.stdout.replace("\n", "")
+
+    def test_its_page_holds_the_numbers_and_none_of_the_revealed_text(self, accepted_run):
+        run, done = accepted_run
+        page, summary = (run / "report.html").read_text(), json.loads((run / "summary.json").read_text())
+        assert str(run / "report.html") in done.stdout.replace("\n", "")
+        assert f"{summary['fluency']['perplexity']['after']:.3f}" in page
+        rows = [json.loads(line) for line in (run / "forget-set/forget-set.jsonl").read_text().splitlines()]
+        assert not [row for row in rows if row["response"] in page]
 
     def test_the_summary_is_complete(self, accepted_run):
         summary = json.loads((accepted_run[0] / "summary.json").read_text())
@@ -156,6 +164,7 @@ class TestRejectedRun:
         summary = json.loads((run / "summary.json").read_text())
         assert summary["verdict"] == "rejected"
         assert summary["reasons"]
+        assert summary["reasons"][0] in (run / "report.html").read_text()
 
     @pytest.mark.parametrize("unit", ["search.partial/.journal", "forget-set", "step-01/forget-adapter"])
     def test_killed_and_started_again_it_ends_with_the_same_bytes(self, small_run, tmp_path, unit):
@@ -185,3 +194,4 @@ def test_a_target_that_is_never_found_reveals_nothing(tmp_path):
     assert done.returncode == 3, done.stdout + done.stderr
     assert "the model reveals nothing of the target" in done.stdout
     assert "score 0.0" in done.stdout
+    assert "The search found nothing of the target" in (tmp_path / "stories-word-s0/report.html").read_text()
