@@ -73,6 +73,6 @@ EXT_SUB = Method(
     "ext-sub",
     "Ext-Sub",
     "arXiv:2308.08090",
-    (LEARNING_RATE, UPDATES, Knob("strength", 0.5, 8), Knob("scale", 0.5, 4)),
+    (LEARNING_RATE, UPDATES, Knob("strength", 0.5, 8), Knob("scale", 1, 6)),
     unlearn,
 )

@@ -86,6 +86,6 @@ NEGATION = Method(
     "negation",
     "one-shot negation",
     "arXiv:2212.04089",
-    (LEARNING_RATE, UPDATES, Knob("scale", 0.5, 16)),
+    (LEARNING_RATE, UPDATES, Knob("scale", 1, 16)),
     unlearn,
 )

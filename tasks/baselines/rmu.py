@@ -79,10 +79,10 @@ RMU = Method(
     "RMU",
     "arXiv:2403.03218",
     (
-        Knob("learning_rate", 1e-3, 3e-2),
+        Knob("learning_rate", 5e-4, 1e-2),
         UPDATES,
         Knob("steering", 2, 32),
-        Knob("retain_weight", 1, 100),
+        Knob("retain_weight", 3, 300),
     ),
     by_descent(objective),
 )

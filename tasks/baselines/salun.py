@@ -50,6 +50,6 @@ SALUN = Method(
     "salun",
     "SalUn (masked GradDiff)",
     "arXiv:2310.12508",
-    (Knob("learning_rate", 5e-4, 1e-2), UPDATES, RETAIN_WEIGHT, Knob("share", 0.05, 0.5)),
+    (Knob("learning_rate", 3e-4, 3e-3), UPDATES, RETAIN_WEIGHT, Knob("share", 0.1, 0.6)),
     by_descent(objective),
 )
