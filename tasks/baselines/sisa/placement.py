@@ -21,6 +21,10 @@ class Placement:
         """All of them."""
         return [owner for slices in self.shards for slice_ in slices for owner in slice_]
 
+    def so_far(self, shard: int, number: int) -> list[str]:
+        """The owners of a slice and of those before it in its shard; both are counted from 1."""
+        return [owner for slice_ in self.shards[shard - 1][:number] for owner in slice_]
+
     def without(self, owners: Collection[str]) -> "Placement":
         """The same places without some owners; a slice may be left empty."""
         return Placement(

@@ -18,7 +18,7 @@ left alone; it still knows everything, and is the caller's to delete.
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,9 @@ from tasks.models.pair import Pair
 from tasks.release.adapter import load_adapter
 from tasks.release.merge import Checkpoints, Update
 from tasks.settings.errors import UserError
+from tasks.store.differences import differences
 from tasks.store.disk import disk_errors, make_private_folder, write_file
-from tasks.store.folders import find_unit, write_unit
+from tasks.store.folders import find_unit, verify_folder, write_unit
 from tasks.store.keys import Unit, canonical_json, json_digest
 from tasks.store.manifests import MANIFEST, read_manifest
 from tasks.store.seeds import derive_seed
@@ -75,11 +76,16 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _Slice:
-    """One slice that is to be there: its unit, the unit it goes on from, and the pairs of both and of all before."""
+    """One slice that is to be there."""
 
+    shard: int
+    number: int
+    """In the shard; both are counted from 1."""
     unit: Unit
-    before: str | None
     pairs: Sequence[Pair]
+    """Of this slice and of all before it in the shard."""
+    earlier: Path | None = None
+    """Where the same was trained before; None: it must be trained."""
 
 
 def train_shards(
@@ -128,7 +134,7 @@ def train_shards(
         "max_grad_norm": max_grad_norm,
     }
     plan = _Plan(place(data, num_shards=num_shards, num_slices=num_slices, seed=seed), seed, settings)
-    return _train(folder, base, data, plan, trained=None, progress=progress)
+    return _train(folder, base, plan, _slices(plan, data, base), progress)
 
 
 def forget(
@@ -151,14 +157,20 @@ def forget(
         progress: Called after each slice.
 
     Raises:
-        UserError: an owner is not there to be forgotten, or the data of another are missing; what `train_shards`
-            raises.
+        UserError: an owner is not there to be forgotten; the base or the data of another owner are not those of the
+            training; what `train_shards` raises.
     """
-    plan = _read_plan(trained)
-    if unknown := sorted(set(owners) - set(plan.placement.owners())):
+    before = _read_plan(trained)
+    if unknown := sorted(set(owners) - set(before.placement.owners())):
         raise UserError(f"sisa: nothing in {trained} came from '{unknown[0]}'; forget owners whose data are there.")
-    plan = _Plan(plan.placement.without(owners), plan.seed, plan.settings)
-    return _train(folder, base, data, plan, trained=trained, progress=progress)
+    plan = replace(before, placement=before.placement.without(owners))
+    slices = [
+        slice_
+        if set(owners).intersection(before.placement.so_far(slice_.shard, slice_.number))
+        else replace(slice_, earlier=_trained_before(trained, slice_.unit))
+        for slice_ in _slices(plan, data, base)
+    ]
+    return _train(folder, base, plan, slices, progress)
 
 
 def load_shards(folder: Path, base: Path) -> LanguageModel:
@@ -176,51 +188,43 @@ def load_shards(folder: Path, base: Path) -> LanguageModel:
         path = folder / _name(shard, len(slices))
         if not (path / MANIFEST).exists():
             raise UserError(f"sisa: {path} is not there; train all shards before they are loaded.")
+        verify_folder(path)
         lm = load_language_model(base)
         checkpoints.apply(lm, [Update(load_adapter(path), 1.0)])
         members.append(lm.model)
     return LanguageModel(MeanOfModels(members).eval(), lm.tokenizer)
 
 
-def _train(
-    folder: Path,
-    base: Path,
-    data: Mapping[str, Sequence[Pair]],
-    plan: _Plan,
-    *,
-    trained: Path | None,
-    progress: Progress | None,
-) -> Work:
-    """Bring every slice into the folder: copied from what was trained before where it is the same, else trained."""
-    slices = _slices(plan, data, model_digest(base))
-    todo = [slice_ for slice_ in slices if trained is None or _key(trained / slice_.unit.name) != slice_.unit.key]
+def _train(folder: Path, base: Path, plan: _Plan, slices: Sequence[_Slice], progress: Progress | None) -> Work:
+    """Bring every slice into the folder, copied or trained."""
     _write_plan(folder, plan)
     lm = load_language_model(base)
     for number, slice_ in enumerate(slices, start=1):
         path = folder / slice_.unit.name
         if find_unit(path, slice_.unit) is None:
             with write_unit(path, slice_.unit) as writer:
-                if slice_ in todo:
-                    start = load_checkpoint(folder / slice_.before) if slice_.before else None
-                    checkpoint = train_slice(lm, slice_.pairs, start=start, seed=slice_.unit.seed, **plan.settings)
+                if slice_.earlier:
+                    checkpoint = load_checkpoint(slice_.earlier)
                 else:
-                    checkpoint = load_checkpoint(find_unit(trained / slice_.unit.name, slice_.unit).folder)
+                    before = slice_.unit.parents
+                    start = load_checkpoint(folder / before[0].name) if before else None
+                    checkpoint = train_slice(lm, slice_.pairs, start=start, seed=slice_.unit.seed, **plan.settings)
                 save_checkpoint(checkpoint, writer.path)
         if progress:
             progress(number / len(slices), slice_.unit.name)
-    return _work(slices, todo, plan)
+    return _work(plan, slices)
 
 
-def _work(slices: Sequence[_Slice], todo: Sequence[_Slice], plan: _Plan) -> Work:
+def _work(plan: _Plan, slices: Sequence[_Slice]) -> Work:
     batch_size, epochs = plan.settings["batch_size"], plan.settings["epochs"]
-    sizes = [len(slice_.pairs) for slice_ in todo]
+    sizes = [len(slice_.pairs) for slice_ in slices if slice_.earlier is None]
     updates = [num_updates(size, epochs=epochs, batch_size=batch_size) for size in sizes]
-    sequences = [n * min(batch_size, size) for n, size in zip(updates, sizes, strict=True)]
-    return Work(len(todo), len(slices), sum(updates), sum(sequences))
+    sequences = [num * min(batch_size, size) for num, size in zip(updates, sizes, strict=True)]
+    return Work(len(sizes), len(slices), sum(updates), sum(sequences))
 
 
-def _slices(plan: _Plan, data: Mapping[str, Sequence[Pair]], base: str) -> list[_Slice]:
-    """All slices, those of a shard in their order.
+def _slices(plan: _Plan, data: Mapping[str, Sequence[Pair]], base: Path) -> list[_Slice]:
+    """All slices, those of a shard in their order, none trained before.
 
     Raises:
         UserError: the data of an owner are missing.
@@ -228,24 +232,22 @@ def _slices(plan: _Plan, data: Mapping[str, Sequence[Pair]], base: str) -> list[
     if missing := sorted(set(plan.placement.owners()) - set(data)):
         raise UserError(f"sisa: the data of '{missing[0]}' are missing; give the pairs of every owner that is kept.")
     environment = {"device": "cpu", "dtype": "float32", "backend": "torch", "threads": torch.get_num_threads()}
-    slices = []
+    digest, slices = model_digest(base), []
     for shard, parts in enumerate(plan.placement.shards, start=1):
-        pairs: list[Pair] = []
-        before: Unit | None = None
-        for number, owners in enumerate(parts, start=1):
-            pairs = [*pairs, *(pair for owner in owners for pair in data[owner])]
-            name = _name(shard, number)
+        before: tuple[Unit, ...] = ()
+        for number in range(1, len(parts) + 1):
+            pairs = [pair for owner in plan.placement.so_far(shard, number) for pair in data[owner]]
             unit = Unit(
-                name=name,
+                name=_name(shard, number),
                 version=_VERSION,
                 settings=plan.settings,
-                seed=derive_seed(plan.seed, name),
+                seed=derive_seed(plan.seed, _name(shard, number)),
                 environment=environment,
-                parents=(before,) if before else (),
-                outside={"base": base, "pairs": json_digest([asdict(pair) for pair in pairs])},
+                parents=before,
+                outside={"base": digest, "pairs": json_digest([asdict(pair) for pair in pairs])},
             )
-            slices.append(_Slice(unit, before.name if before else None, pairs))
-            before = unit
+            slices.append(_Slice(shard, number, unit, pairs))
+            before = (unit,)
     return slices
 
 
@@ -253,9 +255,18 @@ def _name(shard: int, number: int) -> str:
     return f"shard-{shard}/slice-{number}"
 
 
-def _key(folder: Path) -> str | None:
-    """Of the unit that is finished in a folder."""
-    return read_manifest(folder)["key"] if (folder / MANIFEST).exists() else None
+def _trained_before(trained: Path, unit: Unit) -> Path:
+    """The folder of a slice that forgetting leaves as it is.
+
+    Raises:
+        UserError: the slice is not there, is damaged, or was trained on something else.
+    """
+    folder = trained / unit.name
+    identity = read_manifest(folder)["identity"]
+    if changes := differences(identity, unit.identity()):
+        raise UserError(f"sisa: {folder} was trained otherwise ({'; '.join(changes)}); give what it was trained with.")
+    find_unit(folder, unit)  # verifies the files
+    return folder
 
 
 def _write_plan(folder: Path, plan: _Plan) -> None:
