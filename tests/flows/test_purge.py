@@ -23,13 +23,13 @@ def story(tmp_path_factory):
     settings = ["--runs-dir", str(folder / "runs"), "--model.path", str(base), *TINY]
     run = folder / "runs" / "tiny"
     ends = ended(settings, {"main": ["main"]})
+    assert ends["main"][0] in (0, 3), ends["main"]
     shutil.copytree(run, folder / "before")
     commands = {
         "purge": ["main", "--purge-forget-set"],
         "again": ["main"],
         "assess": ["assess_command", "--assess.probes", "[membership]"],
         "reveal": ["reveal_command"],
-        "undo": ["release_command", "--undo-to", "1"],
     }
     return run, ends | ended(settings, commands), folder / "before"
 
@@ -63,8 +63,7 @@ def test_what_needs_the_data_says_that_they_were_purged(story, command):
     assert "Traceback" not in err
 
 
-def test_steps_are_still_rebuilt_and_all_of_it_verifies(story, capsys):
-    run, ends, _ = story
-    assert ends["undo"][0] == 0, ends["undo"]
+def test_it_verifies_as_purged(story, capsys):
+    run, _, _ = story
     assert verify_command([str(run)]) == 0
     assert f"as recorded: {FORGET_SET}" in capsys.readouterr().out
