@@ -2,8 +2,9 @@
 
 python -m deployments.bootstrap
 
-Limits of the pool and its queues are left as they are once they exist; deployments and automations are brought to what
-this version of the project says. Where REVEAL_RELEASE_WEBHOOK holds an address, failed gates and leaks are posted there.
+Limits of the pool and its queues are left as they are once they exist; deployments and automations are brought to
+what this version of the project says. Where REVEAL_RELEASE_WEBHOOK holds an address, failed gates and leaks are posted
+to it.
 """
 
 import os
