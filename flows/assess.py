@@ -20,6 +20,7 @@ from flows.opening import open_assessment
 from flows.plan import Plan
 from flows.run_settings import RunSettings
 from flows.subject import open_subject
+from flows.turn import turn
 from tasks.build_forget_set import build_forget_set
 from tasks.build_retain_set import build_retain_set
 from tasks.close_assessment import close_assessment
@@ -29,7 +30,6 @@ from tasks.probe_membership import probe_membership
 from tasks.probe_relearning import probe_relearning
 from tasks.search_arms import search_arms
 from tasks.settings.errors import UserError
-from tasks.store.lock import run_lock
 from tasks.subject import Subject
 
 
@@ -44,7 +44,7 @@ def assess(settings: RunSettings) -> str:
         Name of the file below the run that holds the result.
     """
     run, plan, step = open_assessment(settings)
-    with run_lock(run.path / ".lock"):
+    with turn(run, plan):
         subject = open_subject(settings, run, plan)
         build_retain_set(subject, plan.retain_set, size=settings.release.retain_size)
         search_arms(subject, plan.search, reveal=settings.reveal)
@@ -61,7 +61,8 @@ def assess(settings: RunSettings) -> str:
                         probe_membership(subject, unit, **model)
                     case "extraction":
                         probe_extraction(subject, unit, reveal=settings.reveal, assess=settings.assess, **model)
-        return close_assessment(subject, models=plan.assessed, probes=settings.assess.probes)
+        relevance = settings.reveal.min_relevance
+        return close_assessment(subject, models=plan.assessed, probes=settings.assess.probes, min_relevance=relevance)
 
 
 def _models(subject: Subject, plan: Plan, step: int) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,12 @@ from tasks.settings.release import ReleaseSettings
 from tasks.settings.reveal import RevealSettings
 from tasks.settings.target import MeasureSettings, TargetSettings
 
-NUMBER_FREE = frozenset({"name", "runs_dir", "model.vllm_memory", "model.api_url", "model.api_model"})
+NUMBER_FREE = frozenset(
+    {
+        *("name", "runs_dir", "exclusive", "deadline_minutes"),
+        *("model.vllm_memory", "model.api_url", "model.api_model"),
+    }
+)
 """Settings that cannot change a number: left out of every key and of the comparison with an earlier run."""
 
 MAY_CHANGE = NUMBER_FREE | {"assess"}
@@ -28,6 +33,10 @@ class RunSettings(Settings):
     """Folder that holds the runs."""
     seed: int = Field(0, ge=0, le=2**31 - 1)
     """The one seed; every unit of work derives its own from it."""
+    exclusive: bool = False
+    """Wait until no other run that says so computes on this machine. On a GPU every run waits its turn."""
+    deadline_minutes: float = Field(0.0, ge=0)
+    """Minutes after which the run is ended, waiting included; it can go on later. 0: no deadline."""
     model: ModelSettings = ModelSettings()
     lab: LabSettings = LabSettings()
     target: TargetSettings = TargetSettings()
