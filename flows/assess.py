@@ -20,6 +20,7 @@ from flows.opening import open_assessment
 from flows.plan import Plan
 from flows.run_settings import RunSettings
 from flows.subject import open_subject
+from flows.turn import turn
 from tasks.build_forget_set import build_forget_set
 from tasks.build_retain_set import build_retain_set
 from tasks.close_assessment import close_assessment
@@ -32,7 +33,6 @@ from tasks.settings.assess import Probe
 from tasks.settings.errors import UserError
 from tasks.store.folders import UnitRef
 from tasks.store.keys import Unit
-from tasks.store.lock import run_lock
 from tasks.subject import Subject
 
 
@@ -47,7 +47,7 @@ def assess(settings: RunSettings) -> str:
         Name of the file below the run that holds the result.
     """
     run, plan, step = open_assessment(settings)
-    with run_lock(run.path / ".lock"):
+    with turn(run, plan):
         subject = open_subject(settings, run, plan)
         build_retain_set(subject, plan.retain_set, size=settings.release.retain_size)
         search_arms(subject, plan.search, reveal=settings.reveal)
@@ -57,7 +57,8 @@ def assess(settings: RunSettings) -> str:
         for name, model in _models(subject, plan, step).items():
             for probe in settings.assess.probes:
                 put_probe(subject, plan.probe(probe, name, step), probe, settings, **model)
-        return close_assessment(subject, models=plan.assessed, probes=settings.assess.probes)
+        relevance = settings.reveal.min_relevance
+        return close_assessment(subject, models=plan.assessed, probes=settings.assess.probes, min_relevance=relevance)
 
 
 def put_probe(subject: Subject, unit: Unit, probe: Probe, settings: RunSettings, **model: Any) -> UnitRef:

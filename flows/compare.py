@@ -24,6 +24,7 @@ from flows.plan import Plan
 from flows.reveal_release import reveal_release
 from flows.run_settings import RunSettings
 from flows.subject import open_subject
+from flows.turn import turn
 from tasks.build_true_data import build_true_data
 from tasks.close_comparison import close_comparison
 from tasks.measure_checkpoint import measure_checkpoint
@@ -31,7 +32,6 @@ from tasks.report.summary import read_summary
 from tasks.settings.compare import Compared
 from tasks.store.folders import UnitRef
 from tasks.store.keys import Unit
-from tasks.store.lock import run_lock
 from tasks.subject import Subject, one_model
 from tasks.try_method import try_method, unlearn_by_method
 
@@ -92,7 +92,7 @@ def compare_on(settings: RunSettings, budget: Budget) -> Iterator[tuple[str, str
     except NotCompared as reason:
         yield from ((name, str(reason)) for name in ("reveal-release", *(one.label for one in compared)))
         return
-    with run_lock(run.path / ".lock"), one_model():
+    with turn(run, plan), one_model():
         subject = open_subject(settings, run, plan)
         for one in compared:
             try:

@@ -5,11 +5,11 @@ from prefect import flow
 from flows.exporting import Form, plan_export
 from flows.run_settings import RunSettings
 from flows.subject import open_subject
+from flows.turn import turn
 from tasks.export_adapter import export_adapter
 from tasks.publish_model import publish_model
 from tasks.store.folders import UnitRef
 from tasks.store.ledger import LEDGER, write_ledger
-from tasks.store.lock import run_lock
 
 
 @flow(name="export", flow_run_name="export-{settings.run_name}", persist_result=False)
@@ -25,7 +25,7 @@ def export(
         rank: Of a recompressed adapter.
     """
     run, plan, asked = plan_export(settings, form=form, undo_to=undo_to, rank=rank)
-    with run_lock(run.path / ".lock"):
+    with turn(run, plan):
         subject = open_subject(settings, run, plan)
         if asked.form == "merged":
             written = publish_model(subject, asked.unit, step=asked.step)

@@ -15,12 +15,12 @@ from prefect import flow
 from flows.opening import open_run
 from flows.run_settings import RunSettings
 from flows.subject import open_subject
+from flows.turn import turn
 from tasks.build_retain_set import build_retain_set
 from tasks.choose_weight import choose_forget_weight
 from tasks.measure_checkpoint import measure_checkpoint
 from tasks.merge_adapters import merge_adapters
 from tasks.reveal_again import reveal_again
-from tasks.store.lock import run_lock
 from tasks.subject import one_model
 from tasks.train_adapter import train_forget_adapter, train_retain_adapter
 
@@ -60,6 +60,6 @@ def release(settings: RunSettings) -> int:
 def release_revealed(settings: RunSettings) -> int:
     """Release alone, on a run that `flows.reveal` has left with a forget set; returns what `release` does."""
     run, plan = open_run(settings)
-    with run_lock(run.path / ".lock"):
+    with turn(run, plan):
         build_retain_set(open_subject(settings, run, plan), plan.retain_set, size=settings.release.retain_size)
         return release(settings)

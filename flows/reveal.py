@@ -14,9 +14,9 @@ from prefect import flow
 from flows.opening import open_run
 from flows.run_settings import RunSettings
 from flows.subject import open_subject
+from flows.turn import turn
 from tasks.build_forget_set import build_forget_set
 from tasks.search_arms import search_arms
-from tasks.store.lock import run_lock
 from tasks.subject import one_model
 
 
@@ -28,7 +28,7 @@ def reveal(settings: RunSettings) -> bool:
         Whether the model revealed anything to forget.
     """
     run, plan = open_run(settings)
-    with run_lock(run.path / ".lock"), one_model():
+    with turn(run, plan), one_model():
         subject = open_subject(settings, run, plan)
         search_arms(subject, plan.search, reveal=settings.reveal)
         forget_set = build_forget_set(subject, plan.forget_set, reveal=settings.reveal)

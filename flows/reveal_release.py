@@ -20,13 +20,13 @@ from flows.release import release
 from flows.reveal import reveal
 from flows.run_settings import RunSettings
 from flows.subject import open_subject
+from flows.turn import turn
 from tasks.build_retain_set import build_retain_set
 from tasks.close_run import close_run, judge_run
 from tasks.measure_checkpoint import measure_checkpoint
 from tasks.prepare_model import prepare_gold
 from tasks.publish_model import publish_model
 from tasks.purge_forget_set import purge_forget_set
-from tasks.store.lock import run_lock
 from tasks.subject import Subject, one_model
 
 
@@ -38,7 +38,7 @@ def reveal_release(settings: RunSettings) -> State:
     is started again with the same settings. A rejected run is a failed one, and publishes no model.
     """
     run, plan = open_run(settings)
-    with run_lock(run.path / ".lock"), one_model():
+    with turn(run, plan), one_model():
         subject = open_subject(settings, run, plan)
         build_retain_set(subject, plan.retain_set, size=settings.release.retain_size)
         is_revealed = reveal(settings)

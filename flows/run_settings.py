@@ -11,7 +11,10 @@ from tasks.settings.reveal import RevealSettings
 from tasks.settings.target import MeasureSettings, TargetSettings
 
 NUMBER_FREE = frozenset(
-    {"name", "runs_dir", "model.vllm_memory", "model.api_url", "model.api_model", "purge_forget_set"}
+    {
+        *("name", "runs_dir", "exclusive", "deadline_minutes", "purge_forget_set"),
+        *("model.vllm_memory", "model.api_url", "model.api_model"),
+    }
 )
 """Settings that cannot change a number: left out of every key and of the comparison with an earlier run."""
 
@@ -33,6 +36,10 @@ class RunSettings(Settings):
     """The one seed; every unit of work derives its own from it."""
     purge_forget_set: bool = False
     """After the run, also one that ended earlier: destroy what the model wrote of the target, and keep digests."""
+    exclusive: bool = False
+    """Wait until no other run that says so computes on this machine. On a GPU every run waits its turn."""
+    deadline_minutes: float = Field(0.0, ge=0)
+    """Minutes after which the run is ended, waiting included; it can go on later. 0: no deadline."""
     model: ModelSettings = ModelSettings()
     lab: LabSettings = LabSettings()
     target: TargetSettings = TargetSettings()

@@ -4,6 +4,7 @@ import json
 
 from prefect import get_run_logger
 
+from tasks.announce import STEP_ACCEPTED, STEP_UNDONE, announce
 from tasks.measure_checkpoint import SCORES
 from tasks.settings.release import ReleaseSettings
 from tasks.store.disk import write_file
@@ -79,5 +80,7 @@ def merge_adapters(subject: Subject, unit: Unit, *, step: int, release: ReleaseS
         write_file(writer.path / "merge.json", json.dumps(record, indent=2) + "\n")
         write_file(writer.path / SCORES, json.dumps(scores.to_json(), indent=2) + "\n")
         writer.scores |= {"accepted": decision.accepted, "goal_met": record["goal_met"], **scores.to_json()}
+    event = STEP_ACCEPTED if decision.accepted else STEP_UNDONE
+    announce(event, subject.run.name, {"step": step, "forget": scores.forget, "why": decision.why})
     get_run_logger().info("step %d: forget %.2f, %s", step, scores.forget, decision.why)
     return writer.ref

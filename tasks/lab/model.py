@@ -76,10 +76,10 @@ def find_lab_model(unit: Unit) -> UnitRef | None:
 
 
 def _folder(unit: Unit, cache_dir: Path | None) -> Path:
-    return (cache_dir or _user_cache()) / f"{unit.name}-{unit.key[:_KEY_CHARACTERS]}"
+    return (cache_dir or user_cache()) / f"{unit.name}-{unit.key[:_KEY_CHARACTERS]}"
 
 
-def _user_cache() -> Path:
+def user_cache() -> Path:
     """``$REVEAL_RELEASE_CACHE``, or this program's folder where the platform keeps caches."""
     if given := os.environ.get(CACHE_VARIABLE):
         return Path(given).expanduser()

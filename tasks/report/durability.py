@@ -57,6 +57,17 @@ def read_durability(run_path: Path, name: str = DURABILITY) -> dict[str, Any]:
     return json.loads((run_path / name).read_text(encoding="utf-8"))
 
 
+def leaks(result: Mapping[str, Any], *, min_relevance: float) -> dict[str, float]:
+    """Relevance of the best arm on the model that forgot, by kind of instruction, where it reveals the target again.
+
+    Args:
+        result: With the extraction among its probes, or there is nothing to find.
+        min_relevance: From which on a model counts as revealing something; that of the run.
+    """
+    after = {group: metrics["relevance"]["after"] for group, metrics in result.get("extraction", {}).items()}
+    return {group: relevance for group, relevance in after.items() if relevance >= min_relevance}
+
+
 def relearning_rows(result: Mapping[str, Any]) -> list[Row]:
     """One row a fine-tuning and model, one column an update after which it was measured."""
     return [

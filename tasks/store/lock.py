@@ -4,7 +4,8 @@ import fcntl
 import json
 import os
 import platform
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -13,6 +14,10 @@ from tasks.settings.errors import UserError
 from tasks.store.disk import disk_errors, make_private_folder
 
 _held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
+
+
+POLL_S = 0.5
+"""Between two tries at a lock that is waited for."""
 
 
 @contextmanager
@@ -26,6 +31,38 @@ def run_lock(path: Path) -> Iterator[None]:
     Raises:
         UserError: the lock is held by another process, whose pid and host are named; or the file cannot be written.
     """
+
+    def refuse(holder: str) -> None:
+        raise UserError(f"{path} is held by {holder}: wait until it ends, or end it")
+
+    with _lock(path, {}, refuse):
+        yield
+
+
+@contextmanager
+def queue_lock(path: Path, run: str, waiting: Callable[[str], None]) -> Iterator[None]:
+    """As `run_lock`, but wait for one's turn, for as long as it takes. Whose turn is next is not decided by arrival.
+
+    Args:
+        path: The lock file; it says who holds it, as ``{"pid", "host", "run"}``.
+        run: Name of the run that asks.
+        waiting: Called every half second of waiting, with who holds the lock in words.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+
+    def wait(holder: str) -> None:
+        waiting(holder)
+        time.sleep(POLL_S)
+
+    with _lock(path, {"run": run}, wait):
+        yield
+
+
+@contextmanager
+def _lock(path: Path, told: Mapping[str, str], busy: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock; `busy` is called with its holder, again and again, while it is another's."""
     if path in _held.get():
         yield
         return
@@ -33,13 +70,17 @@ def run_lock(path: Path) -> Iterator[None]:
     with disk_errors(path.parent):
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
     with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{path} is held by {_holder(file.read())}: wait until it ends, or end it") from None
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                file.seek(0)
+                busy(_holder(file.read()))
         with disk_errors(path.parent):
-            file.truncate(0)
-            json.dump({"pid": os.getpid(), "host": platform.node()}, file)
+            file.seek(0)
+            file.truncate()
+            json.dump({"pid": os.getpid(), "host": platform.node(), **told}, file)
             file.flush()
         token = _held.set(_held.get() | {path})
         try:
@@ -53,6 +94,7 @@ def _holder(text: str) -> str:
     """Who holds the lock; it may have been taken a moment ago, and nothing been written yet."""
     try:
         holder = json.loads(text)
-        return f"process {holder['pid']} on {holder['host']}"
+        run = f"run {holder['run']}, " if "run" in holder else ""
+        return f"{run}process {holder['pid']} on {holder['host']}"
     except (ValueError, LookupError, TypeError):
         return "another process"

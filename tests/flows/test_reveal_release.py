@@ -184,6 +184,21 @@ class TestRejectedRun:
         assert contents(run) == contents(whole)
         assert finished.items() <= ends(run).items(), "a finished unit was made again"
 
+    def test_ended_by_sigterm_it_ends_soon_and_can_go_on(self, small_run, tmp_path):
+        """What a worker sends when a run is cancelled in the UI."""
+        whole, _ = small_run
+        arguments = ["--runs-dir", str(tmp_path), *SMALL]
+        process = subprocess.Popen(command_line(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        run = tmp_path / whole.name
+        while not (run / "step-00").exists():
+            assert process.poll() is None, "the run ended before it could be ended"
+            time.sleep(0.01)
+        process.terminate()
+        assert process.wait(timeout=30) == -signal.SIGTERM
+        assert (run / ".lock").read_text() == ""
+        assert run_command(*arguments).returncode == 3
+        assert contents(run) == contents(whole)
+
 
 def test_a_target_that_is_never_found_reveals_nothing(tmp_path):
     model = Path(os.environ.get("REVEAL_RELEASE_DATA", "")) / "stories260k"

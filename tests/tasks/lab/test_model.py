@@ -47,11 +47,11 @@ def test_trained_once_then_found(tmp_path, monkeypatch):
 
 def test_the_cache_is_where_the_variable_says(tmp_path, monkeypatch):
     monkeypatch.setenv("REVEAL_RELEASE_CACHE", str(tmp_path))
-    assert model._user_cache() == tmp_path
+    assert model.user_cache() == tmp_path
     monkeypatch.delenv("REVEAL_RELEASE_CACHE")
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert model._user_cache() == tmp_path / "xdg" / "reveal-release"
+    assert model.user_cache() == tmp_path / "xdg" / "reveal-release"
 
 
 @pytest.mark.lab

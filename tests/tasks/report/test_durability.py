@@ -8,6 +8,7 @@ from tasks.report.durability import (
     durability,
     durability_markdown,
     extraction_rows,
+    leaks,
     membership_rows,
     print_durability,
     read_durability,
@@ -40,6 +41,13 @@ def run(tmp_path):
             folder.mkdir(parents=True)
             (folder / "probe.json").write_text(json.dumps(found))
     return tmp_path / "a-run"
+
+
+def test_a_leak_is_what_the_unlearned_model_reveals_again(run):
+    result = durability(run, models=MODELS, probes=PROBES)
+    assert leaks(result, min_relevance=0.25) == {"fresh": 0.25, "saved": 0.25}
+    assert leaks(result, min_relevance=0.26) == {}
+    assert leaks(durability(run, models=MODELS, probes=("membership",)), min_relevance=0.0) == {}
 
 
 def test_each_number_stands_beside_the_original_and_gold(run):

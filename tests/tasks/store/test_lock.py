@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tasks.settings.errors import UserError
-from tasks.store.lock import run_lock
+from tasks.store.lock import queue_lock, run_lock
 
 HOLD = """
 import sys
@@ -83,3 +83,37 @@ def test_a_folder_in_its_place(tmp_path):
     (tmp_path / "runs").write_text("")
     with pytest.raises(UserError, match="cannot write in"), run_lock(tmp_path / "runs" / "lock"):
         pytest.fail("held")
+
+
+class TestQueue:
+    def test_it_waits_and_says_for_whom(self, tmp_path):
+        path, said = tmp_path / "accelerator.lock", []
+        code = HOLD.replace("run_lock(Path(sys.argv[1]))", "queue_lock(Path(sys.argv[1]), 'first', print)")
+        command = [sys.executable, "-c", code.replace("import run_lock", "import queue_lock"), str(path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "held\n"
+
+            def waiting(holder):
+                said.append(holder)
+                if len(said) == 2:
+                    process.stdin.close()  # The first run ends in its own time.
+                    process.wait()
+
+            with queue_lock(path, "second", waiting):
+                assert json.loads(path.read_text())["run"] == "second"
+        assert len(said) == 2
+        assert all(holder.startswith(f"run first, process {process.pid} on ") for holder in said)
+
+    def test_what_runs_within_need_not_wait(self, tmp_path):
+        def waiting(holder):
+            pytest.fail(f"waits for {holder}, which is itself")
+
+        with queue_lock(tmp_path / "lock", "run", waiting), queue_lock(tmp_path / "lock", "run", waiting):
+            pass
+
+    def test_an_interruption_ends_the_waiting(self, tmp_path, holder):
+        def waiting(_):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), queue_lock(tmp_path / "runs" / ".lock", "run", waiting):
+            pytest.fail("held")

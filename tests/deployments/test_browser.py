@@ -1,0 +1,108 @@
+"""A person's way, with a real browser: fill in the form of the by-hand deployment, submit it, look at what came of it.
+
+Needs Debian's chromium and `pip install playwright`; takes minutes. Pictures are left in pytest's `tmp_path`.
+"""
+
+import json
+import shutil
+import sys
+import time
+
+import httpx
+import pytest
+from transformers import AutoModelForCausalLM
+
+from tests.deployments.conftest import background
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium")
+
+pytestmark = [
+    pytest.mark.prefect,
+    pytest.mark.lab,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
+
+FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+SEED = 12
+"""Of a lab model on which nothing of the README was measured."""
+
+
+@pytest.fixture
+def page():
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser.new_page(viewport={"width": 1280, "height": 900})
+        browser.close()
+
+
+@pytest.fixture
+def worker(server, bootstrapped, workplace, tmp_path):
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "reveal-release"]
+    with background(*command, environment=server, log=tmp_path / "worker.log", folder=workplace):
+        yield
+
+
+def fill_and_submit(page, site, *, seed, pictures):
+    """Through the UI from its first page; ends on the page of the new flow run."""
+    page.goto(site)
+    page.get_by_role("link", name="Deployments").click()
+    page.get_by_role("link", name="by-hand", exact=True).click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Custom run").click()
+    page.get_by_label("Seed (Optional)", exact=True).fill(str(seed))
+    page.get_by_label("Deadline Minutes (Optional)", exact=True).fill("30")
+    page.screenshot(path=pictures / "form.png")
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_role("link", name="View run").click()
+    page.wait_for_url("**/runs/flow-run/**")
+    return page.url.rsplit("/", 1)[-1].partition("?")[0]
+
+
+def ended(api, flow_run, *, within_s):
+    """The flow run, once it has ended."""
+    end = time.monotonic() + within_s
+    while time.monotonic() < end:
+        found = httpx.get(f"{api}/flow_runs/{flow_run}").raise_for_status().json()
+        if found["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
+            return found
+        time.sleep(3)
+    pytest.fail(f"the flow run is still {found['state_name']}")
+
+
+def photograph_run(page, pictures):
+    """The run's page and its artifacts, as a person sees them."""
+    page.reload()
+    page.wait_for_timeout(4000)
+    page.screenshot(path=pictures / "run.png")
+    page.get_by_role("tab", name="Artifacts").click()
+    page.wait_for_timeout(2000)
+    page.screenshot(path=pictures / "artifacts.png")
+
+
+def test_a_form_filled_in_leads_to_an_accepted_model(server, worker, workplace, page, tmp_path):
+    api = server["PREFECT_API_URL"]
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    flow_run = fill_and_submit(page, api.removesuffix("/api"), seed=SEED, pictures=tmp_path)
+    found = ended(api, flow_run, within_s=1200)
+    assert (found["state_type"], found["state"]["message"]) == ("COMPLETED", "accepted")
+    assert found["name"] == f"lab-toxicity-s{SEED}"
+    photograph_run(page, tmp_path)
+    assert page.get_by_text(f"scores-lab-toxicity-s{SEED}").count()
+    assert page.get_by_text(f"tradeoff-lab-toxicity-s{SEED}").count()
+
+    run = workplace / "runs" / f"lab-toxicity-s{SEED}"
+    assert json.loads((run / "summary.json").read_text())["verdict"] == "accepted"
+    assert AutoModelForCausalLM.from_pretrained(run / "model").num_parameters() > 0
+    body = {"filter": {"event": {"name": ["reveal-release.step.accepted", "reveal-release.run.accepted"]}}}
+    events = httpx.post(f"{api}/events/filter", json=body).raise_for_status().json()["events"]
+    assert {event["event"] for event in events} == set(body["filter"]["event"]["name"])
+    site = api.removesuffix("/api")
+    # Prefect's page asks for one address outside, also where its analytics are off; without the net nothing is missing.
+    assert {url for url in asked if not url.startswith((site, "data:", "blob:"))} <= {
+        url for url in asked if "amplitude" in url
+    }
