@@ -84,9 +84,8 @@ def run_for(seconds: float | None, command: list[str], folder: Path) -> int | No
 
 def files(folder: Path) -> set[Path]:
     """What is in a run's folder; the lock and what it is written through do not count as work."""
-    return {
-        path for path in folder.rglob("*") if not path.name.startswith((".lock", ".ledger", ".summary", ".settings"))
-    }
+    temporary = (".lock", ".ledger", ".summary", ".settings", ".certificate")
+    return {path for path in folder.rglob("*") if not path.name.startswith(temporary)}
 
 
 def contents(folder: Path) -> dict[str, str]:
