@@ -1,4 +1,8 @@
-"""The facts of the small world by whose they are: what the shards learn on the lab."""
+"""The facts of the small world by whose they are: what the shards learn on the lab.
+
+Their base is the gold model of the target `facts`. It knows the authors that are kept already, so what the comparison
+reads of these flatters the shards.
+"""
 
 import random
 
@@ -9,7 +13,7 @@ from tasks.store.seeds import derive_seed
 
 FORGOTTEN = tuple(author.name for author in FORGET_AUTHORS)
 """The owners that the target `facts` forgets."""
-_NUM_DRAWS = 8_000  # About as many as the lab model is shown; a question in a thousand is then not among them.
+_NUM_DRAWS = 8_000  # About as many as the lab model is shown: all but a few of the 1,306 questions.
 
 
 def facts_by_author(seed: int) -> dict[str, list[Pair]]:

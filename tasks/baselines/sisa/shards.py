@@ -4,16 +4,17 @@ Bourtoule et al., "Machine Unlearning", IEEE S&P 2021, arXiv:1912.03817. The own
 never see each other's data, and each shard learns its slices one after the other, with a checkpoint after each. To
 forget owners, their shards are trained again without them, from the checkpoint before the first slice that holds one
 of them: the bytes are those of a training that never had them. The answer is the mean of the shards' distributions of
-the next token. Here a shard is a LoRA adapter on one base that has seen none of the data (ours; the paper trains whole
-models).
+the next token. Here a shard is a LoRA adapter on one base that has seen nothing of what may have to be forgotten (ours;
+the paper trains whole models).
 
 What it takes, unlike every other method of the comparison: the model must have been trained this way from the
 beginning; all that is kept must still be there to train on; and it must be known whose each example is. Forgetting is
-cheap for a few owners. Many, who sit in all shards as chance puts them, cost nearly the whole training.
+cheap for a few owners. Many, who sit in all shards as chance puts them, cost nearly the whole training. And a fact that
+one shard has learned must stand against the guesses of all others, so a part of what was learned is never answered.
 
-A folder holds `sisa.json` and `shard-<s>/slice-<r>/`, each slice a unit of the store. A slice's key covers all that it
-was trained on: so a slice that forgetting does not touch is known by its key, and copied. What was trained before is
-left alone; it still knows everything, and is the caller's to delete.
+A folder holds `sisa.json` and `shard-<s>/slice-<r>/`, each slice a unit of the store, whose key covers all that it was
+trained on. Slices that forgetting does not touch are copied. What was trained before is left alone; it still knows
+everything, and is the caller's to delete.
 """
 
 import json
@@ -108,7 +109,7 @@ def train_shards(
 
     Args:
         folder: Of the result.
-        base: Folder of a model that has seen none of the data.
+        base: Folder of a model that has seen nothing of what may have to be forgotten.
         data: The pairs of each owner.
         num_shards: Parts that are trained apart from each other.
         num_slices: Of a shard; learned one after the other.
