@@ -24,9 +24,10 @@ pytestmark = [
 ]
 
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
+    "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
 )  # fmt: skip
+"""The last two draw the run's graph without a GPU."""
 SEED = 12
 """Of a lab model on which nothing of the README was measured."""
 
@@ -35,7 +36,9 @@ SEED = 12
 def page():
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser.new_page(viewport={"width": 1280, "height": 900})
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(180_000)
+        yield page
         browser.close()
 
 
@@ -73,14 +76,20 @@ def ended(api, flow_run, *, within_s):
     pytest.fail(f"the flow run is still {found['state_name']}")
 
 
-def photograph_run(page, pictures):
-    """The run's page and its artifacts, as a person sees them."""
+def photograph_run(page, name, pictures):
+    """The run's page, its artifacts, and the picture among them, as a person sees them."""
     page.reload()
-    page.wait_for_timeout(4000)
+    page.get_by_role("tab", name="Artifacts").wait_for()
+    page.wait_for_timeout(15_000)  # the graph is a canvas: there is nothing to wait for
     page.screenshot(path=pictures / "run.png")
     page.get_by_role("tab", name="Artifacts").click()
-    page.wait_for_timeout(2000)
+    page.get_by_text(f"tradeoff-{name}").wait_for()
+    page.get_by_text(f"scores-{name}").wait_for()
+    page.wait_for_timeout(5_000)
     page.screenshot(path=pictures / "artifacts.png")
+    page.get_by_text(f"tradeoff-{name}").click()
+    page.get_by_role("img", name="step by step").wait_for()
+    page.screenshot(path=pictures / "tradeoff.png")
 
 
 def test_a_form_filled_in_leads_to_an_accepted_model(server, worker, workplace, page, tmp_path):
@@ -91,9 +100,7 @@ def test_a_form_filled_in_leads_to_an_accepted_model(server, worker, workplace, 
     found = ended(api, flow_run, within_s=1200)
     assert (found["state_type"], found["state"]["message"]) == ("COMPLETED", "accepted")
     assert found["name"] == f"lab-toxicity-s{SEED}"
-    photograph_run(page, tmp_path)
-    assert page.get_by_text(f"scores-lab-toxicity-s{SEED}").count()
-    assert page.get_by_text(f"tradeoff-lab-toxicity-s{SEED}").count()
+    photograph_run(page, found["name"], tmp_path)
 
     run = workplace / "runs" / f"lab-toxicity-s{SEED}"
     assert json.loads((run / "summary.json").read_text())["verdict"] == "accepted"
@@ -101,8 +108,6 @@ def test_a_form_filled_in_leads_to_an_accepted_model(server, worker, workplace, 
     body = {"filter": {"event": {"name": ["reveal-release.step.accepted", "reveal-release.run.accepted"]}}}
     events = httpx.post(f"{api}/events/filter", json=body).raise_for_status().json()["events"]
     assert {event["event"] for event in events} == set(body["filter"]["event"]["name"])
-    site = api.removesuffix("/api")
-    # Prefect's page asks for one address outside, also where its analytics are off; without the net nothing is missing.
-    assert {url for url in asked if not url.startswith((site, "data:", "blob:"))} <= {
-        url for url in asked if "amplitude" in url
-    }
+    # Prefect's pages ask for one address outside even with its analytics off, and miss nothing when it is out of reach.
+    outside = {url for url in asked if not url.startswith((api.removesuffix("/api"), "data:", "blob:"))}
+    assert all("amplitude.com" in url for url in outside), outside
