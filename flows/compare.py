@@ -28,11 +28,13 @@ from flows.turn import turn
 from tasks.build_true_data import build_true_data
 from tasks.close_comparison import close_comparison
 from tasks.measure_checkpoint import measure_checkpoint
+from tasks.prepare_model import prepare_gold
 from tasks.report.summary import read_summary
 from tasks.settings.compare import Compared
 from tasks.store.folders import UnitRef
 from tasks.store.keys import Unit
 from tasks.subject import Subject, one_model
+from tasks.train_sisa import measure_sisa, train_sisa
 from tasks.try_method import try_method, unlearn_by_method
 
 Missing = dict[str, Any]
@@ -121,6 +123,11 @@ def method_row(subject: Subject, plan: Plan, settings: RunSettings, compared: Co
             budget.require()
         return task(subject, unit, **parameters)
 
+    if compared.method == "sisa":
+        gold = prepare_gold(subject)
+        make(train_sisa, plan.compared_model(compared), gold=gold)
+        make(measure_sisa, plan.compared_report(compared), gold=gold)
+        return
     size = settings.release.forget_batch
     if compared.true_data:
         make(build_true_data, plan.true_data, size=settings.reveal.forget_set_size)

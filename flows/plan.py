@@ -255,7 +255,8 @@ class Plan:
             if compared.method != "sisa":
                 yield from self.trials(compared)
             yield from (self.compared_model(compared), self.compared_report(compared))
-            yield from (self.compared_probe(probe, compared) for probe in self.settings.assess.probes)
+            if compared.method != "sisa":
+                yield from (self.compared_probe(probe, compared) for probe in self.settings.assess.probes)
 
     def assessment(self, step: int) -> Iterator[Unit]:
         """What the recovery tests work on, and the tests, in the order of work; see `probe`."""

@@ -156,7 +156,10 @@ def _row(run_path: Path, compared: Compared) -> tuple[dict[str, Any], Scores] | 
         return None
     row = _described(compared.method, label=compared.label, data="true" if compared.true_data else "revealed")
     if compared.method == "sisa":
-        row |= {"data": "true", "settings": {}, "trials": [], "cost": _no_cost()}
+        choice = json.loads((folder / "model/choice.json").read_text())
+        # Of forgetting alone: its unit also trains what a user of SISA has trained long before.
+        cost = _no_cost() | choice["spent"]
+        row |= {"data": "true", "settings": choice["knobs"], "trials": [], "cost": cost}
     else:
         row |= _tried(run_path, folder)
     probes = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/probe.json")}
