@@ -51,10 +51,13 @@ def npo_loss(log_ratios: Tensor, beta: float) -> Tensor:
     return -(2 / beta) * logsigmoid(-beta * log_ratios).mean()
 
 
+BETA = Knob("beta", 0.05, 0.5)
+"""The paper takes 0.1, and a retain weight of 1."""
+
 NPO = Method(
     "npo",
     "NPO",
     "arXiv:2404.05868",
-    (LEARNING_RATE, UPDATES, RETAIN_WEIGHT, Knob("beta", 0.05, 0.5)),
+    (LEARNING_RATE, UPDATES, RETAIN_WEIGHT, BETA),
     by_descent(objective),
 )

@@ -162,3 +162,20 @@ def test_no_random_state_moves_and_the_callers_files_bring_the_model_back(lm, ti
     assert any(not torch.equal(before[key], value) for key, value in weights(lm).items())
     Checkpoints(tiny_folder).apply(lm, [])
     assert all(torch.equal(before[key], value) for key, value in weights(lm).items())
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("grad-diff", {"retain_weight": 1.0}),
+        ("kl-retain", {"retain_weight": 1.0}),
+        ("npo", {"retain_weight": 1.0, "beta": 0.1}),
+        ("simnpo", {"retain_weight": 1 / 0.1375, "beta": 2.5}),
+        ("simnpo", {"retain_weight": 1 / 0.125, "beta": 4.5}),
+        ("salun", {"share": 0.5}),
+    ],
+)
+def test_published_settings_are_within_the_ranges(name, published):
+    """Of those that do not depend on the model; a learning rate or a length of hidden states does."""
+    knobs = {knob.name: knob for knob in METHODS[name].knobs}
+    assert all(knobs[key].low <= value <= knobs[key].high for key, value in published.items())
