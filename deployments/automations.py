@@ -17,8 +17,8 @@ from prefect.client.schemas.objects import StateType
 
 from tasks.announce import LEAK_FOUND, RUN_REJECTED
 
-SILENCE = timedelta(minutes=5)
-"""Without a heartbeat a flow run counts as dead; they come every 60 seconds (`prefect.yaml`)."""
+SILENCE = timedelta(minutes=10)
+"""Without a heartbeat a flow run counts as dead; they come every 60 seconds (`prefect.yaml`), of commands every 180."""
 
 _HEARTBEAT = "prefect.flow-run.heartbeat"
 _ENDS = {f"prefect.flow-run.{state}" for state in ("Completed", "Failed", "Crashed", "Cancelled", "Suspended")}

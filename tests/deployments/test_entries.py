@@ -4,10 +4,14 @@ import sys
 
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from deployments.entries import PREFECT_YAML, read_entries, set_environment
+from deployments.serve import served
+from deployments.server import server_address
 from flows.command_line import read_preset, validated
 from flows.run_settings import RunSettings
+from tasks.settings.errors import UserError
 
 BY_NAME = {entry.name: entry for entry in read_entries()}
 
@@ -43,15 +47,29 @@ def test_what_is_set_in_the_environment_stays(monkeypatch):
         monkeypatch.delenv(name)
 
 
-@pytest.mark.parametrize("module", ["deployments.serve", "deployments.bootstrap"])
+def test_what_is_served_is_what_is_deployed():
+    weekly = served(BY_NAME["weekly"])
+    assert weekly.full_name == "assess/weekly"
+    assert weekly.entrypoint == "flows.assess.assess"
+    assert weekly.parameters == BY_NAME["weekly"].parameters
+    assert (weekly.concurrency_limit, weekly.concurrency_options.collision_strategy) == (1, "ENQUEUE")
+    (schedule,) = weekly.schedules
+    assert (schedule.schedule.cron, schedule.active) == ("0 4 * * 0", False)
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
-    [("", "PREFECT_API_URL is not set"), ("http://127.0.0.1:9/api", "where no Prefect server answers")],
+    [(None, "PREFECT_API_URL is not set"), ("http://127.0.0.1:9/api", "where no Prefect server answers")],
 )
-def test_without_a_server_one_sentence(module, address, words, tmp_path):
-    environment = os.environ | {"PREFECT_API_URL": address, "PREFECT_HOME": str(tmp_path)}
-    done = subprocess.run([sys.executable, "-m", module], capture_output=True, text=True, check=False, env=environment)
+def test_without_a_server_one_sentence(address, words):
+    with temporary_settings({PREFECT_API_URL: address}), pytest.raises(UserError, match=words):
+        server_address()
+
+
+def test_the_command_ends_with_two(tmp_path):
+    environment = os.environ | {"PREFECT_API_URL": "", "PREFECT_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "deployments.bootstrap"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    assert words in done.stderr
+    assert done.stderr.startswith("error: PREFECT_API_URL is not set")
     assert done.stderr.count("\n") == 1
