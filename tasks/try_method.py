@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from prefect import get_run_logger
 
-from tasks.settings.compare import Compared, MethodName
+from tasks.settings.compare import Compared
 from tasks.store.disk import write_file
 from tasks.store.folders import UnitRef
 from tasks.store.keys import Unit
@@ -29,11 +29,14 @@ def try_method(subject: Subject, unit: Unit, *, compared: Compared, number: int,
     if found := subject.run.find(unit):
         return found
     from tasks.baselines.method import Diverged
+    from tasks.baselines.registry import METHODS
+    from tasks.baselines.trials import trial_knobs
     from tasks.release.goals import unmet_goals
 
     with subject.run.write(unit) as writer:
         lm, limits = subject.load_model(), subject.measure
-        knobs = _knobs(compared.method, number)
+        # The same for every run: a method is tuned by choosing among fixed settings, not by drawing until one fits.
+        knobs = trial_knobs(METHODS[compared.method], number)
         trial: dict[str, Any] = {"knobs": knobs, "diverged": "", "spent": None, "scores": None}
         try:
             spent = _unlearn(subject, unit, lm, compared, number, knobs, batch_size)
@@ -67,9 +70,9 @@ def unlearn_by_method(
 
     limits = subject.measure.model_dump(include={"goal", "goal_nll", "max_drop", "max_perplexity_rise"})
     with subject.run.write(unit) as writer:
-        number = best_trial(subject.read_scores(0), read_trials(trials), **limits)
-        knobs = _knobs(compared.method, number)
-        lm = subject.load_model()
+        tried = read_trials(trials)
+        number = best_trial(subject.read_scores(0), tried, **limits)
+        lm, knobs = subject.load_model(), tried[number]["knobs"]
         spent = _unlearn(subject, unit, lm, compared, number, knobs, batch_size)
         save_language_model(lm, writer.path)
         choice = {"trial": number, "knobs": knobs, "spent": spent.to_json()}
@@ -82,14 +85,6 @@ def read_trials(trials: Sequence[UnitRef]) -> dict[int, dict[str, Any]]:
     """What was recorded of each trial, by number from 1."""
     texts = [(ref.folder / TRIAL).read_text(encoding="utf-8") for ref in trials]
     return {number: json.loads(text) for number, text in enumerate(texts, start=1)}
-
-
-def _knobs(method: MethodName, number: int) -> dict[str, float]:
-    """The same for every run: a method is tuned by choosing among fixed settings, not by drawing until one fits."""
-    from tasks.baselines.registry import METHODS
-    from tasks.baselines.trials import trial_knobs
-
-    return dict(trial_knobs(METHODS[method], number))
 
 
 def _unlearn(

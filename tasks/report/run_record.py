@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tasks.assess.scores import Scores
+from tasks.store.chain import GENESIS, Chain
+from tasks.store.entries import ManifestEntry
 from tasks.store.ledger import LEDGER
 from tasks.store.manifests import MANIFEST, read_manifest
 from tasks.store.run import SETTINGS
@@ -29,7 +31,8 @@ class RunRecord:
         devices: What the units were made on, such as `cpu, float32`.
         revisions: Of the code that made them.
         packages: Versions, by package; more than one where a run went on under others.
-        units: Lines of the ledger: `unit`, `manifest` (its sha256), `hash`.
+        head: The last hash of the ledger.
+        units: What the ledger says of units: `unit`, `manifest` (its sha256), and the `hash` of the line.
         keys: Of each unit in the ledger.
         model_files: sha256 by name of the published model's files; empty where none was published.
     """
@@ -41,6 +44,7 @@ class RunRecord:
     devices: list[str]
     revisions: list[str]
     packages: Mapping[str, str]
+    head: str
     units: list[Mapping[str, Any]]
     keys: Mapping[str, str]
     model_files: Mapping[str, str]
@@ -50,10 +54,11 @@ def read_record(run_path: Path) -> RunRecord:
     """The record of a run whose ledger is written.
 
     Raises:
-        UserError: a manifest is damaged.
+        UserError: a manifest is damaged, or the ledger is broken.
     """
     resolved = yaml.safe_load((run_path / SETTINGS).read_bytes())["resolved"]
-    units = _json_lines(run_path / LEDGER)
+    links = Chain(run_path / LEDGER).links()
+    units = [{**asdict(link.entry), "hash": link.hash} for link in links if isinstance(link.entry, ManifestEntry)]
     manifests = {unit["unit"]: read_manifest(run_path / unit["unit"]) for unit in units}
     rounds = run_path / "search/rounds.jsonl"
     untouched = run_path / "step-00/scores.json"
@@ -66,6 +71,7 @@ def read_record(run_path: Path) -> RunRecord:
         devices=_distinct(_device(manifest) for manifest in manifests.values()),
         revisions=_distinct(str(manifest["revision"]) for manifest in manifests.values()),
         packages=_versions(manifests.values()),
+        head=links[-1].hash if links else GENESIS,
         units=units,
         keys={unit: manifest["key"] for unit, manifest in manifests.items()},
         model_files={name: file["sha256"] for name, file in files.items()},

@@ -6,6 +6,8 @@ import pytest
 from tasks.report.run_page import PAGE, run_page, write_run_page
 from tasks.report.run_record import read_record
 from tasks.report.summary import read_summary, write_summary
+from tasks.store.chain import Chain
+from tasks.store.ledger import write_ledger
 from tests.tasks.report.invented import SECRET, invented_durability, invented_run, invented_summary, metric
 from tests.tasks.report.reading import Page, assert_can_be_read_aloud, assert_stands_by_itself
 
@@ -163,9 +165,8 @@ def test_a_run_that_revealed_nothing_has_a_page(tmp_path):
             path.unlink()
         (run / unit).rmdir()
     invented = read_summary(run)
-    lines = (run / "ledger.jsonl").read_text().splitlines()
-    kept = [line for line in lines if json.loads(line)["unit"] in ("search", "forget-set")]
-    (run / "ledger.jsonl").write_text("".join(line + "\n" for line in kept))
+    (run / "ledger.jsonl").unlink()
+    write_ledger(run)
     page = assert_stands_by_itself(run_page(invented, read_record(run)))
     assert_can_be_read_aloud(page)
     assert "The search found nothing of the target" in page.text
@@ -193,10 +194,10 @@ def test_hostile_names_are_escaped(run):
 
 def test_an_auditor_finds_hashes_versions_and_settings(run):
     text = Page(written(run)).text
-    last = json.loads((run / "ledger.jsonl").read_text().splitlines()[-1])
+    last = Chain(run / "ledger.jsonl").links()[-1]
     model = json.loads((run / "model/manifest.json").read_text())
-    assert last["hash"] in text
-    assert last["manifest"] in text
+    assert last.hash in text
+    assert last.entry.manifest in text
     assert model["key"] in text
     assert model["files"]["model.safetensors"]["sha256"] in text
     assert "torch 2.13.0" in text
