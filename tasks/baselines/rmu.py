@@ -75,7 +75,7 @@ def trained_layers(model: PreTrainedModel, block: int) -> dict[str, nn.Linear]:
 
 
 # Paper: learning rate 5e-5, steering 6.5 as a length, retain weight 1200, for Zephyr-7B; here: higher rates, a relative
-# length and smaller weights; because that is where half a million weights forget and keep their other skills.
+# length and smaller weights; because on the lab model 1000 keeps half of what is to be forgotten.
 RMU = Method(
     "rmu",
     "RMU",
