@@ -85,7 +85,8 @@ def enter(limits: Limits) -> None:
         _check(_libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0))
     die_with_parent()  # a change of user forgets it
     with _layer("limits"):
-        _set_limits(limits)
+        # The keeper counts too where it is of the same user (Linux counts by user and user namespace since 5.14).
+        _set_limits(limits if is_root else limits._replace(processes=limits.processes + 1))
     with _layer("system calls"):
         refuse_system_calls()
 

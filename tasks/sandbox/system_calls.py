@@ -50,6 +50,8 @@ _REFUSED: dict[str, tuple[int | None, int]] = {
     "personality": (135, 92),
     "vfork": (58, None),
 }
+_PRCTL = {"x86_64": 157, "aarch64": 167}
+_PR_SET_PDEATHSIG = 1  # how a jail dies with its keeper: not to be unset from within
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 _NEW_NAMESPACE = 0x7E020080  # every CLONE_NEW* flag
@@ -86,6 +88,11 @@ def refuse_system_calls() -> None:
     program += [
         _jump(_JUMP_EQUAL, _CLONE3, 0, 1),  # its flags lie in memory, out of reach: libc then uses clone
         _statement(_RETURN, _ERROR | _ENOSYS),
+        _jump(_JUMP_EQUAL, _PRCTL[machine], 0, 4),
+        _statement(_LOAD, _FIRST_ARGUMENT),
+        _jump(_JUMP_EQUAL, _PR_SET_PDEATHSIG, 0, 1),
+        _statement(_RETURN, _ERROR | _EPERM),
+        _statement(_RETURN, _ALLOW),
         _jump(_JUMP_EQUAL, _CLONE[machine], 0, 3),
         _statement(_LOAD, _FIRST_ARGUMENT),
         _jump(_JUMP_BITS, _NEW_NAMESPACE, 0, 1),

@@ -36,6 +36,7 @@ def main() -> None:
     """
     die_with_parent()
     adopt_orphans()  # an inmate whose keeper was killed is reaped here: it is gone when that is done
+    os.environ.clear()  # the interpreter sets its own locale
     limits = Limits(*receive(_REQUESTS, most=4096))
     while os.read(_REQUESTS, 1) == NEXT:
         try:
