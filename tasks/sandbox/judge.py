@@ -1,4 +1,4 @@
-"""The inmate that runs the tests. It never runs the program: it calls it through a pipe and gets plain values back.
+"""The inmate that runs the tests. It never runs the program: it calls it through a pipe and gets values back, no objects.
 
 So a program cannot reach the verdict: it has neither the tests, nor their interpreter, nor the pipe they answer on.
 Standard library only.
@@ -11,7 +11,7 @@ from tasks.sandbox.plain_values import from_json, to_json
 
 
 class ProgramError(Exception):
-    """The program raised, or answered with something that is no plain value, or is gone."""
+    """The program raised, or sent what is no answer, or is gone."""
 
 
 class Program:
@@ -41,10 +41,10 @@ class Program:
             raise
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function returns, as a plain value.
+        """What the function returns: a plain value, or an `Opaque` in its place.
 
         Raises:
-            ProgramError: it raised, answered with no plain value, or is gone.
+            ProgramError: it raised, sent what is no answer, or is gone.
         """
         if self.broken:
             raise ProgramError(self.broken)
@@ -67,7 +67,7 @@ class Program:
                 raise ProgramError(str(answer["raised"])[:200])
             return from_json(answer["value"])
         except (ValueError, TypeError, KeyError, RecursionError):
-            self.broken = "the program sent an answer that is no plain value"
+            self.broken = "the program sent what is no answer"
             raise ProgramError(self.broken) from None
 
 

@@ -8,9 +8,9 @@ MIB = 2**20
 class Limits(NamedTuple):
     """Of one program; its tests get as much again, in a jail of their own."""
 
-    cpu_s: int = 4
+    cpu_s: int = 10
     """Processor seconds."""
-    wall_s: float = 15.0
+    wall_s: float = 30.0
     """Seconds from the start of the program to the verdict, both jails included."""
     memory_bytes: int = 512 * MIB
     """Address space."""

@@ -1,6 +1,6 @@
 """Values that cross from the program to its tests: numbers, text, containers; no object with behaviour.
 
-An answer that equals everything, or raises when compared, cannot be sent. Subclasses arrive as their base class.
+An answer that equals everything, or raises when compared, arrives as an `Opaque`. Subclasses arrive as their base class.
 """
 
 from typing import Any
@@ -8,12 +8,18 @@ from typing import Any
 _CONTAINERS: dict[str, type] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 
-def to_json(value: Any) -> Any:
-    """What JSON can carry of a plain value; a list stays a list, everything else JSON lacks is ``{kind: content}``.
+class Opaque:
+    """Stands for an object that is no plain value: it is true or false, and equals nothing but itself."""
 
-    Raises:
-        TypeError: the value, or one within it, is not plain.
-    """
+    def __init__(self, truth: bool):
+        self._truth = truth
+
+    def __bool__(self) -> bool:
+        return self._truth
+
+
+def to_json(value: Any) -> Any:
+    """What JSON can carry of a value; a list stays a list, everything else JSON lacks is ``{kind: content}``."""
     if value is None or isinstance(value, bool):
         return value
     for kind in (int, float, str):
@@ -30,11 +36,11 @@ def to_json(value: Any) -> Any:
     for name, kind in _CONTAINERS.items():
         if isinstance(value, kind):
             return {name: [to_json(item) for item in value]}
-    raise TypeError(f"a {type(value).__name__} is not a plain value")
+    return {"opaque": bool(value)}
 
 
 def from_json(carried: Any) -> Any:
-    """The plain value of `to_json`.
+    """The value of `to_json`, plain or opaque.
 
     Raises:
         ValueError: it is not what `to_json` makes.
@@ -49,6 +55,8 @@ def from_json(carried: Any) -> Any:
             return {from_json(key): from_json(item) for key, item in items}
         case [("complex", [float(real), float(imaginary)])]:
             return complex(real, imaginary)
+        case [("opaque", bool(truth))]:
+            return Opaque(truth)
         case [("bytes", str(digits))]:
             return bytes.fromhex(digits)
         case [(str(name), list(items))] if name in _CONTAINERS:

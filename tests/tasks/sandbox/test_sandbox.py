@@ -27,6 +27,7 @@ def _outcome(program, test, **kwargs):
         ("def f(x): return (x, {1: [x]}, {2.5}, None, True, 1j, b'b', 'ü', frozenset())", "assert f(2)[1] == {1: [2]}"),
         ("import collections\ndef f(x): return collections.Counter(x)", "assert f('aab') == {'a': 2, 'b': 1}"),
         ("def f(x): return type(x).__name__", "assert f((1,)) == 'tuple' and f({1}) == 'set' and f([]) == 'list'"),
+        ("import re\ndef f(x): return re.search('a', x)", "assert f('a') and not f('b')"),
         ("def f(x): return float('inf')", "assert f(1) > 1e308"),
         ("def f(x): raise ValueError(x)", "try:\n    f(1)\nexcept Exception:\n    pass\nelse:\n    assert False"),
         ("def f(x):\n    open('a', 'w').write(x)\n    return open('a').read()", "assert f('note') == 'note'"),
@@ -43,7 +44,8 @@ def test_a_right_program_passes(program, test):
     [
         (DOUBLE, "assert f(2) == 5", "AssertionError"),
         ("def f(x): return 1 / 0", "f(1)", "ZeroDivisionError"),
-        ("def f(x): return object()", "f(1)", "not a plain value"),
+        ("def f(x): return object()", "assert f(1) == 2", "AssertionError"),
+        ("def f(x): return object()", "assert abs(f(1) - 2) < 1", "TypeError"),
         ("def f(x", "f(1)", "SyntaxError"),
         ("import os\nos._exit(0)", "f(1)", "ended by itself"),
         (DOUBLE, "assert f(1) == g(1)", "NameError"),
