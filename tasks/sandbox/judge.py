@@ -1,4 +1,4 @@
-"""The inmate that runs the tests. It never runs the program: it calls it through a pipe and gets values back, no objects.
+"""The inmate that runs the tests. It never runs the program: it calls it through a pipe and gets data back.
 
 So a program cannot reach the verdict: it has neither the tests, nor their interpreter, nor the pipe they answer on.
 Standard library only.

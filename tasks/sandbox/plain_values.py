@@ -1,6 +1,6 @@
 """Values that cross from the program to its tests: numbers, text, containers; no object with behaviour.
 
-An answer that equals everything, or raises when compared, arrives as an `Opaque`. Subclasses arrive as their base class.
+An answer that equals everything, or raises when compared, arrives as an `Opaque`. Subclasses arrive as their base.
 """
 
 from typing import Any

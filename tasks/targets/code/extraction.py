@@ -30,9 +30,9 @@ def extract_program(answer: str, *, entry_point: str = "", opening: str = "") ->
         opening: How the program begins. It stands before a whole function too: imports and helpers are in it.
     """
     answer = answer[:MOST_CHARACTERS]
-    blocks = [textwrap.dedent(block) for language, block in _FENCE.findall(answer) if language.lower() in _PYTHON]
+    blocks = [block for language, block in _FENCE.findall(answer) if language.lower() in _PYTHON]
     for block in blocks:
-        program = longest_program(block)
+        program = longest_program(textwrap.dedent(block))
         if defines(program, entry_point):
             return _after(opening, program)
     if opening:

@@ -18,8 +18,8 @@ Reading = Literal["strict", "flexible"]
 INVALID = "[invalid]"
 """What is read of an answer without a number."""
 
-STOP = "Question:"
-"""An answer ends where the model goes on to ask by itself."""
+STOPS = ("Question:", "</s>", "<|im_end|>")
+"""An answer ends at the first of them."""
 
 _STRICT = re.compile(r"#### (\-?[0-9\.\,]+)")
 _FLEXIBLE = re.compile(r"(-?[$0-9.,]{2,})|(-?[0-9]+)")
@@ -62,7 +62,8 @@ def few_shot_prompt(question: str, shots: Sequence[WordProblem]) -> str:
 
 def extract_number(answer: str, reading: Reading) -> str:
     """The final number of an answer as it is written there; `INVALID` where there is none."""
-    answer = answer.split(STOP)[0]
+    for stop in STOPS:
+        answer = answer.split(stop)[0]
     if reading == "strict":
         found = _STRICT.search(answer)
         return found[1].strip() if found else INVALID

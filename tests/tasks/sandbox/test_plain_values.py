@@ -39,9 +39,8 @@ class Anything:
 def test_a_value_with_behaviour_arrives_without_it(value):
     back = from_json(to_json(value))
     assert isinstance(back, Opaque)
-    assert back
-    assert back != value or isinstance(value, Anything)
-    assert back != 1
+    assert bool(back) is True
+    assert (back == 1) is False
     assert not from_json(to_json(range(0)))
 
 
