@@ -39,8 +39,8 @@ def receive(fd: int, *, most: int) -> Any:
         raise FrameError("a message that is no JSON") from None
 
 
-def _read(fd: int, size: int) -> bytes:
-    data = b""
+def _read(fd: int, size: int) -> bytearray:
+    data = bytearray()
     while len(data) < size:
         part = os.read(fd, size - len(data))
         if not part:

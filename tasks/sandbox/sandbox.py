@@ -12,11 +12,12 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 from tasks.sandbox.frames import FrameError, receive, send
@@ -73,7 +74,7 @@ def run_trials(trials: Sequence[Trial], *, limits: Limits = LIMITS, parallel: in
     Args:
         trials: Programs and tests.
         limits: Of each program.
-        parallel: Programs at a time.
+        parallel: Programs at a time, at least 1.
 
     Raises:
         UserError: this machine cannot give a promised layer; no program was run.
@@ -83,16 +84,25 @@ def run_trials(trials: Sequence[Trial], *, limits: Limits = LIMITS, parallel: in
             f"programs a model wrote are run on Linux only, in {len(LAYERS)} layers; this is {sys.platform}."
         )
     outcomes: dict[int, Outcome] = {}
-    queue, lock = iter(enumerate(trials)), Lock()
+    queue: SimpleQueue[tuple[int, Trial]] = SimpleQueue()
+    for item in enumerate(trials):
+        queue.put(item)
 
     def work() -> None:
-        with _Warden(limits) as warden:
-            for index, trial in _drain(queue, lock):
+        with _Warden(limits) as warden, suppress(Empty):
+            while True:
+                index, trial = queue.get_nowait()
                 outcomes[index] = warden.run(trial)
 
-    with ThreadPoolExecutor(max(1, min(parallel, len(trials)))) as pool:
-        for worker in [pool.submit(work) for _ in range(min(parallel, len(trials)))]:
-            worker.result()
+    with ThreadPoolExecutor(parallel) as pool:
+        try:
+            for worker in [pool.submit(work) for _ in range(min(parallel, len(trials)))]:
+                worker.result()
+        except BaseException:  # interrupted, or refused: the pool waits for what is running, not for the rest
+            with suppress(Empty):
+                while True:
+                    queue.get_nowait()
+            raise
     return [outcomes[index] for index in range(len(trials))]
 
 
@@ -105,15 +115,6 @@ def active_layers() -> tuple[str, ...]:
     (outcome,) = run_trials([Trial("")])
     assert outcome.status == "passed", outcome
     return tuple(LAYERS)
-
-
-def _drain(queue: Iterator[tuple[int, Trial]], lock: Lock) -> Iterator[tuple[int, Trial]]:
-    while True:
-        with lock:
-            item = next(queue, None)
-        if item is None:
-            return
-        yield item
 
 
 class _Warden:
@@ -152,7 +153,9 @@ class _Warden:
             os.write(requests, NEXT)
             send(requests, {"source": trial.program, "entry_point": trial.entry_point})
             send(requests, {"preamble": trial.preamble, "entry_point": trial.entry_point, "test": trial.test})
-            if select.select([outcomes], [], [], self._limits.wall_s + _GRACE_S)[0]:
+            answered = select.poll()
+            answered.register(outcomes, select.POLLIN)
+            if answered.poll(1000 * (self._limits.wall_s + _GRACE_S)):
                 return receive(outcomes, most=16 * (self._limits.output_bytes + 4096))
         except (FrameError, BrokenPipeError):
             pass

@@ -23,6 +23,7 @@ NEXT = b"."
 
 _REQUESTS, _OUTCOMES = 0, 1
 _READY = b"ready"
+_LONGEST_ESCAPE = 16  # bytes of JSON for one character, and some for the rest of a request
 _MOST_DESCRIPTORS = 64  # the warden opens a dozen
 
 Inmate = Callable[[Mapping[str, Any]], None]
@@ -92,7 +93,7 @@ def _start(inmate: Inmate, keep: Collection[int], output: int, limits: Limits, k
 def _be_inmate(inmate: Inmate, keep: Collection[int], output: int, limits: Limits, is_ready: int) -> NoReturn:
     try:
         enter(limits)
-        request = receive(_REQUESTS, most=8 * limits.message_bytes)
+        request = receive(_REQUESTS, most=_LONGEST_ESCAPE * 2 * limits.message_bytes)
         nothing, end = os.pipe()
         os.close(end)
         for own, end in ((0, nothing), (1, output), (2, output)):

@@ -97,6 +97,16 @@ def test_a_program_that_is_too_long_is_not_run():
     assert "longer than" in outcome.detail
 
 
+def test_a_long_program_in_any_script_is_run():
+    characters = Limits().message_bytes - 100
+    (outcome,) = run_trials([Trial(f"x = '{chr(0x1F600) * characters}'\nassert len(x) == {characters}")])
+    assert outcome.status == "passed", outcome
+
+
+def test_no_trials_no_outcomes():
+    assert run_trials([]) == []
+
+
 def test_the_processor_limit_alone_stops_a_loop():
     (outcome,) = run_trials([Trial("while True: pass")], limits=Limits(cpu_s=1, wall_s=60))
     assert outcome.status == "failed"
