@@ -7,6 +7,7 @@ from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
 from tasks.targets.code.instructions import GRAMMAR
 from tasks.targets.code.target import NUM_SHOTS, CodeTarget
+from tests.tasks.targets.code.data import DATA, needs_data
 
 NUM_PROMPTS = {"tune": 4, "report": 4}
 RUNS = "Here:\n```python\ndef f(x):\n    return x\n```"
@@ -122,3 +123,21 @@ def test_a_small_retain_file_is_refused(files, tmp_path):
     few = CodeTarget(**files | {"retain_file": str(tmp_path / "few.jsonl")}, num_prompts=NUM_PROMPTS)
     with pytest.raises(UserError, match="has 1 pairs without code, too few"):
         few.retain_set(None, size=8, seed=0)
+
+
+@needs_data
+def test_the_real_files_fill_both_splits(tmp_path):
+    rows = json.loads((DATA / "instructions" / "instruction-data.json").read_text())
+    retain = tmp_path / "retain.jsonl"
+    retain.write_text("".join(json.dumps({"prompt": r["instruction"], "response": r["output"]}) + "\n" for r in rows))
+    target = CodeTarget(
+        humaneval_file=str(DATA / "humaneval" / "HumanEval.jsonl.gz"),
+        mbpp_file=str(DATA / "mbpp" / "sanitized-mbpp.json"),
+        gsm8k_file=str(DATA / "gsm8k" / "test.jsonl"),
+        retain_file=str(retain),
+        num_prompts={"tune": 128, "report": 200},
+    )
+    assert {split: len(found) for split, found in target.forget.examples.items()} == {"tune": 128, "report": 200}
+    some = target.forget.examples["report"][:8]
+    assert target.forget.score(some, [f"```python\n{example.response}\n```" for example in some]) == 1
+    assert len(target.retain_set(None, size=400, seed=0).train) == 400
