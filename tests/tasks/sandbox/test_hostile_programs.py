@@ -1,6 +1,8 @@
 import os
 import re
+import resource
 import socket
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from tasks.sandbox.limits import MIB, Limits
 from tasks.sandbox.sandbox import Outcome, Trial, active_layers, run_trials
 
 TEST = "assert f(1) == 2"
-LIMITS = Limits(cpu_s=1, wall_s=3, memory_bytes=256 * MIB)
+# A memory limit of our own: what a program left behind is known by it.
+LIMITS = Limits(cpu_s=1, wall_s=3, memory_bytes=256 * MIB + 4096 * os.getpid())
 _TEXT = Path(__file__).with_name("hostile_programs.txt").read_text()
 PROGRAMS = dict(re.findall(r"^=== (.+)\n((?:(?!=== ).*\n)*)", _TEXT, re.MULTILINE))
 
@@ -79,14 +82,26 @@ def test_nothing_is_left_outside(world):
 
 def test_no_process_is_left(world):
     assert world.outcomes
-    assert not list(_processes_of_jails())
+    assert _processes_under(LIMITS.memory_bytes) == []
 
 
-def _processes_of_jails():
-    for status in Path("/proc").glob("[0-9]*/status"):
+def test_a_process_that_was_left_would_be_found():
+    limit = LIMITS.memory_bytes + 1
+    with subprocess.Popen(
+        ["sleep", "60"], preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    ) as left:
+        assert _processes_under(limit) == [left.pid]
+        left.kill()
+
+
+def _processes_under(memory_limit):
+    """Process ids, of whatever user and parent, that were started under this limit."""
+    found = []
+    for limits in Path("/proc").glob("[0-9]*/limits"):
         try:
-            uid = int(re.search(r"^Uid:\s+(\d+)", status.read_text(), re.MULTILINE)[1])
-        except OSError:
+            match = re.search(r"^Max address space +(\d+) ", limits.read_text(), re.MULTILINE)
+        except OSError:  # gone, or another user's
             continue
-        if 50_000 <= uid < 60_000:
-            yield status
+        if match and int(match[1]) == memory_limit:
+            found.append(int(limits.parent.name))
+    return found
