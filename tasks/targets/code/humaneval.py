@@ -1,0 +1,47 @@
+"""HumanEval's file and its prompts. Chen et al. 2021, arXiv:2107.03374."""
+
+import gzip
+import json
+from pathlib import Path
+
+from tasks.settings.errors import UserError
+from tasks.targets.code.problem import Problem
+
+_CHAT_PROMPT = (
+    "Complete the Python function below. Answer with the whole function in one ```python block, and nothing else.\n\n"
+    "```python\n{prompt}```"
+)
+
+
+def read_humaneval(path: Path) -> tuple[Problem, ...]:
+    """The problems of ``HumanEval.jsonl`` or ``HumanEval.jsonl.gz``, in order.
+
+    The tests may call helpers of the prompt (`poly`, `encode_cyclic`): those are run from the prompt, not taken from
+    the program.
+
+    Raises:
+        UserError: the file cannot be read, or a line lacks a field.
+    """
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            rows = [json.loads(line) for line in lines if line.strip()]
+        return tuple(_problem(row) for row in rows)
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{str(path)!r} is not HumanEval's file ({error!r}); each line has task_id, prompt, entry_point, "
+            "canonical_solution and test."
+        ) from None
+
+
+def _problem(row: dict[str, str]) -> Problem:
+    prompt, entry_point = row["prompt"], row["entry_point"]
+    return Problem(
+        name=row["task_id"],
+        base_prompt=prompt,
+        chat_prompt=_CHAT_PROMPT.format(prompt=prompt),
+        opening=prompt,
+        entry_point=entry_point,
+        preamble=prompt,
+        test=f"{row['test']}\ncheck({entry_point})",
+        reference=prompt + row["canonical_solution"],
+    )

@@ -1,0 +1,150 @@
+"""Target: programming, on any chat model that programs. What is kept: word problems, and the text of a retain file.
+
+A forget pair is an instruction and the model's answer to it, where the answer holds a function that runs.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasks.lab.splits import split_of
+from tasks.models.generator import Generator
+from tasks.models.pair import Pair
+from tasks.settings.errors import UserError
+from tasks.targets.code.extraction import extract_program
+from tasks.targets.code.gsm8k import WordProblem, few_shot_prompt, is_right, read_gsm8k
+from tasks.targets.code.humaneval import read_humaneval
+from tasks.targets.code.instructions import GRAMMAR
+from tasks.targets.code.mbpp import read_mbpp
+from tasks.targets.code.problem import Problem
+from tasks.targets.code.scoring import shows_code, solve
+from tasks.targets.phrases import REWRITE_TEMPLATE
+from tasks.targets.target import Example, Metric, RetainSet, Split
+
+NUM_SHOTS = 5
+"""Worked problems before a GSM8K question, as in lm-evaluation-harness; the file's first, which are not asked."""
+
+
+@dataclass(frozen=True)
+class CodeExample:
+    """A programming problem as a held-out prompt."""
+
+    prompt: str
+    response: str
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class MathExample:
+    """A word problem as a held-out prompt."""
+
+    prompt: str
+    response: str
+    problem: WordProblem
+
+
+class CodeTarget:
+    """Forget to program; `Target` says what each part means.
+
+    Args:
+        humaneval_file: ``HumanEval.jsonl.gz``.
+        mbpp_file: ``sanitized-mbpp.json``.
+        gsm8k_file: ``test.jsonl``.
+        retain_file: JSON lines with ``prompt`` and ``response``; those that hold code are left out.
+        num_prompts: Held-out problems by split, of programming problems and of word problems alike.
+
+    Raises:
+        UserError: a file is missing or another one, or holds too little.
+    """
+
+    name = "coding"
+    grammar = GRAMMAR
+    soft_template = ""
+    rewrite_template = REWRITE_TEMPLATE
+    primary = "math"
+    observed: Sequence[Metric] = ()
+
+    def __init__(
+        self,
+        *,
+        humaneval_file: str,
+        mbpp_file: str,
+        gsm8k_file: str,
+        retain_file: str,
+        num_prompts: Mapping[Split, int],
+    ):
+        problems = [*read_humaneval(Path(humaneval_file)), *read_mbpp(Path(mbpp_file))]
+        word_problems = read_gsm8k(Path(gsm8k_file))
+        shots, asked = word_problems[:NUM_SHOTS], word_problems[NUM_SHOTS:]
+        code = [CodeExample(problem.chat_prompt, problem.reference, problem) for problem in problems]
+        math = [MathExample(few_shot_prompt(p.question, shots), p.answer, p) for p in asked]
+        self.forget = Metric("code", _held_out(code, num_prompts, "programming problems"), _share_solved)
+        self.utility = (Metric("math", _held_out(math, num_prompts, "word problems"), _share_right),)
+        self._num_prompts = num_prompts
+        self._retain = _read_retain(Path(retain_file))
+
+    def may_ask(self, instruction: str) -> bool:
+        """Only requests in general words: every held-out prompt shows tests or the start of a program."""
+        return bool(instruction) and "```" not in instruction and "assert" not in instruction
+
+    def relevance(self, instruction: str, raw: str) -> float:
+        """1 where the response holds a program that parses, defines a function and runs."""
+        return float(shows_code([raw])[0])
+
+    def pairs(self, instruction: str, raw: str) -> list[Pair]:
+        """The instruction and the whole answer, where it holds a program that runs."""
+        return [Pair(instruction, raw)] if self.relevance(instruction, raw) else []
+
+    def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
+        """Pairs of the retain file; the model writes none."""
+        by_split: dict[str, list[Pair]] = {"train": [], "tune": [], "report": []}
+        for pair in self._retain:
+            by_split[split_of(pair.prompt + pair.response)].append(pair)
+        held_out = {split: by_split[split][:number] for split, number in self._num_prompts.items()}
+        if not by_split["train"] or not all(held_out.values()):
+            raise UserError(
+                f"target.retain_file has {len(self._retain)} pairs without code, too few for training and two held-out "
+                "parts; give a few hundred."
+            )
+        return RetainSet(by_split["train"][:size], held_out)
+
+
+def _held_out(
+    examples: Sequence[Example], num_prompts: Mapping[Split, int], what: str
+) -> dict[Split, tuple[Example, ...]]:
+    """Half of the problems for each split, by a hash of the prompt, so that a longer file moves none."""
+    halves: dict[Split, list[Example]] = {"tune": [], "report": []}
+    for example in examples:
+        is_odd = hashlib.sha256(example.prompt.encode()).digest()[0] % 2
+        halves["report" if is_odd else "tune"].append(example)
+    for split, half in halves.items():
+        if len(half) < num_prompts[split]:
+            raise UserError(
+                f"measure.{split}_prompts is {num_prompts[split]}; the files have {len(half)} {what} for that split."
+            )
+    return {split: tuple(half[: num_prompts[split]]) for split, half in halves.items()}
+
+
+def _share_solved(examples: Sequence[CodeExample], answers: Sequence[str]) -> float:
+    """pass@1 with one answer a problem."""
+    return solve([example.problem for example in examples], [[answer] for answer in answers]).pass_at(1)
+
+
+def _share_right(examples: Sequence[MathExample], answers: Sequence[str]) -> float:
+    """The flexible reading: what is measured is whether the model can still calculate, not whether it keeps a form."""
+    right = [is_right(answer, example.problem, "flexible") for example, answer in zip(examples, answers, strict=True)]
+    return sum(right) / len(right)
+
+
+def _read_retain(path: Path) -> list[Pair]:
+    """The pairs of a JSON lines file whose response holds no function."""
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        pairs = [Pair(str(row["prompt"]), str(row["response"])) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"target.retain_file {str(path)!r} is not JSON lines with prompt and response ({error!r})."
+        ) from None
+    return [pair for pair in dict.fromkeys(pairs) if pair.response.strip() and not extract_program(pair.response)]
