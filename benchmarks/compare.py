@@ -3,11 +3,12 @@
     python -m benchmarks.lab_runs      # the runs whose forget sets all methods are given
     python -m benchmarks.compare [--runs-dir DIR] [--targets ...] [--seeds 0 1 2]
 
-Prints markdown, means over the seeds. What is finished answers from the store; the pages are in `compare-*` below the
-runs' folder.
+Prints markdown, means over the seeds. What is finished answers from the store; the pages are below the runs' folder, in
+`compare-<preset>-all` and `compare-<preset>`.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,19 +28,24 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     arguments = parser.parse_args()
     for target in arguments.targets:
-        methods = [*TRIED, *(["sisa"] if target == "facts" else [])]
-        for seeds, chosen in ((arguments.seeds[:1], methods), (arguments.seeds, NEAREST)):
-            folder = compare(target, seeds, chosen, arguments.runs_dir)
-            print(
-                f"{target}, seeds {seeds}\n\n{markdown_table(comparison_rows(read_comparison(folder)))}\n", flush=True
-            )
+        first = arguments.seeds[:1]
+        folder = compare(target, first, [*TRIED, *(["sisa"] if target == "facts" else [])], arguments.runs_dir)
+        shutil.copytree(folder, folder.with_name(f"{folder.name}-all"), dirs_exist_ok=True)
+        print_table(target, first, folder)
+        if len(arguments.seeds) > 1:
+            print_table(target, arguments.seeds, compare(target, arguments.seeds, NEAREST, arguments.runs_dir))
+
+
+def print_table(target: str, seeds: list[int], folder: Path) -> None:
+    print(f"{target}, seeds {seeds}\n\n{markdown_table(comparison_rows(read_comparison(folder)))}\n", flush=True)
 
 
 def compare(target: str, seeds: list[int], methods: list[str] | tuple[str, ...], runs_dir: Path) -> Path:
-    """The folder of a finished comparison; each call writes it anew, so the last one over a target stays."""
+    """The folder of a finished comparison; each call writes it anew."""
     preset = f"lab-{target}"
     command = [sys.executable, "-m", "flows.compare", "--preset", preset, "--lab.gold", "--runs-dir", str(runs_dir)]
     command += ["--compare.seeds", str(list(seeds)), "--compare.methods", f"[{', '.join(methods)}]"]
+    command += ["--assess.probes", "[relearning, membership]"]
     if len(seeds) == 1:
         command += ["--compare.true-data", "[npo]"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
