@@ -11,7 +11,7 @@ from tasks.lab.recipe import RECIPE, world_digest
 from tasks.settings.errors import UserError
 from tasks.store.folders import UnitRef, find_unit, write_unit
 from tasks.store.keys import Unit
-from tasks.store.lock import run_lock
+from tasks.store.lock import queue_lock
 
 CACHE_VARIABLE = "REVEAL_RELEASE_CACHE"
 
@@ -46,6 +46,8 @@ def lab_model(
 ) -> UnitRef:
     """The lab model of a seed, in a folder that `from_pretrained` reads; trained first if the cache has none.
 
+    Where another process is training it, this one waits.
+
     Args:
         seed: Of the initial weights and the corpus.
         exclude: "rude", "person", "code" or "facts" (the authors to be forgotten): the gold model, never shown these.
@@ -53,14 +55,18 @@ def lab_model(
         progress: Called while training with the fraction done and a short message.
 
     Raises:
-        UserError: `exclude` is nothing that can be left out; the cache cannot be written; a file in it is damaged;
-            another process is training the same model.
+        UserError: `exclude` is nothing that can be left out; the cache cannot be written; a file in it is damaged.
     """
     unit = lab_unit(seed, exclude)
     folder = _folder(unit, cache_dir)
     if found := find_unit(folder, unit):
         return found
-    with run_lock(folder.with_name(folder.name + ".lock")):
+
+    def waiting(holder: str) -> None:
+        if progress:
+            progress(0.0, f"it is being trained by {holder}")
+
+    with queue_lock(folder.with_name(folder.name + ".lock"), folder.name, waiting):
         if found := find_unit(folder, unit):  # finished by another process a moment ago
             return found
         from tasks.lab.training import save_lab_model, train_lab_model  # here: only training needs torch

@@ -1,5 +1,9 @@
+import os
+import platform
 import subprocess
 import sys
+import time
+from threading import Thread
 
 import pytest
 
@@ -10,6 +14,7 @@ from tasks.lab.recipe import RECIPE
 from tasks.lab.skill_table import skill_table
 from tasks.models.language_model import load_language_model
 from tasks.settings.errors import UserError
+from tasks.store.lock import queue_lock
 
 
 def test_keys_tell_seeds_and_exclusions_apart():
@@ -42,6 +47,25 @@ def test_trained_once_then_found(tmp_path, monkeypatch):
     assert (first.folder / "manifest.json").read_bytes() == manifest
     assert first.key.startswith(first.folder.name.removeprefix("lab-model-"))
     assert lab_model(4, cache_dir=tmp_path).folder != first.folder
+    lab_unit.cache_clear()
+
+
+def test_while_another_process_trains_it_waits(tmp_path, monkeypatch):
+    monkeypatch.setitem(RECIPE, "num_steps", 2)
+    lab_unit.cache_clear()
+    told, made = [], []
+    with queue_lock(tmp_path / f"lab-model-{lab_unit(5).key[:16]}.lock", "another", lambda holder: None):
+        # Another thread has a context of its own: to it this thread is another.
+        thread = Thread(
+            target=lambda: made.append(lab_model(5, cache_dir=tmp_path, progress=lambda *it: told.append(it)))
+        )
+        thread.start()
+        while not told:
+            time.sleep(0.01)
+        assert made == []
+    thread.join()
+    assert told[0] == (0.0, f"it is being trained by run another, process {os.getpid()} on {platform.node()}")
+    assert made[0].folder.is_dir()
     lab_unit.cache_clear()
 
 
