@@ -22,7 +22,7 @@ SHARDS = {
     "batch_size": 32,
     "max_grad_norm": 1.0,
 }
-"""Chosen on development seed 10, such that the shards answer for the authors as well as they were made to there."""
+"""Chosen on development seed 10 of four tried: those that learn more there spoil other skills."""
 TRAINED, FORGOTTEN = "compare/sisa/trained", "compare/sisa/forgotten"
 
 
