@@ -36,18 +36,17 @@ def train_sisa(subject: Subject, unit: Unit, *, gold: Path) -> UnitRef:
         return found
     from tasks.baselines.sisa.lab_facts import FORGOTTEN as OWNERS
     from tasks.baselines.sisa.lab_facts import facts_by_author
-    from tasks.baselines.sisa.shards import forget, train_shards
+    from tasks.baselines.sisa.shards import forget, load_shards, train_shards
 
     data, run = facts_by_author(subject.seed), subject.run.path
     with subject.run.write(unit) as writer, shown_progress(f"sisa-{subject.run.name}", unit.name) as progress:
         train_shards(run / TRAINED, gold, data, seed=unit.seed, **SHARDS, progress=progress)
         kept = {owner: pairs for owner, pairs in data.items() if owner not in OWNERS}
         work = forget(run / FORGOTTEN, gold, kept, trained=run / TRAINED, owners=OWNERS, progress=progress)
-        choice = {
-            "knobs": SHARDS,
-            "spent": {"updates": work.updates, "sequences": work.sequences},
-            "work": asdict(work),
-        }
+        # Shards that never saw an author outvote the one that did: what is left after forgetting is read beside this.
+        before = subject.forget_metric(load_shards(run / TRAINED, gold), subject.load_target())
+        spent = {"updates": work.updates, "sequences": work.sequences}
+        choice = {"knobs": SHARDS, "spent": spent, "work": asdict(work), "forget_before": before}
         write_file(writer.path / CHOICE, json.dumps(choice, indent=2) + "\n")
         writer.scores |= {"slices_trained_again": work.slices, "slices": work.num_slices}
     return writer.ref
@@ -55,13 +54,14 @@ def train_sisa(subject: Subject, unit: Unit, *, gold: Path) -> UnitRef:
 
 @unit_task(name="measure-sisa", task_run_name="measure-{unit.name}")
 def measure_sisa(subject: Subject, unit: Unit, *, gold: Path) -> UnitRef:
-    """The shards' mean answer on the report split, at full precision: there is no one model to round or to train on."""
+    """The shards' mean answer on the report split; there is no one model to train on, so no recovery test."""
     if found := subject.run.find(unit):
         return found
     from tasks.baselines.sisa.shards import load_shards
 
     with subject.run.write(unit) as writer:
-        scores = subject.measure_model(load_shards(subject.run.path / FORGOTTEN, gold), "report").to_json()
+        lm = load_shards(subject.run.path / FORGOTTEN, gold)
+        scores = subject.measure_rounded(lm, "report", subject.measure_model(lm, "report")).to_json()
         write_file(writer.path / SCORES, json.dumps(scores, indent=2) + "\n")
         writer.scores |= scores
     return writer.ref

@@ -159,7 +159,8 @@ def _row(run_path: Path, compared: Compared) -> tuple[dict[str, Any], Scores] | 
         choice = json.loads((folder / "model/choice.json").read_text())
         # Of forgetting alone: its unit also trains what a user of SISA has trained long before.
         cost = _no_cost() | choice["spent"]
-        row |= {"data": "true", "settings": choice["knobs"], "trials": [], "cost": cost}
+        row |= {"data": "true", "trials": [], "cost": cost}
+        row |= {"settings": choice["knobs"] | {"forget_before": choice["forget_before"]}}
     else:
         row |= _tried(run_path, folder)
     probes = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/probe.json")}
