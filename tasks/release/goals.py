@@ -18,6 +18,27 @@ def broken_limits(before: Scores, after: Scores, *, max_drop: float, max_perplex
     return tripped(guards, before.guarded(), after.guarded())
 
 
+def come_back(limits: Mapping[str, float], before: Scores, after: Scores) -> list[Trip]:
+    """What was forgotten before and is shown again, more than its limit allows.
+
+    Args:
+        limits: Highest forget metric, by its name among what is observed.
+        before: Of the untouched model.
+        after: Of the checkpoint.
+    """
+    return [
+        Trip(
+            name,
+            before.observed[name],
+            after.observed[name],
+            limit,
+            f"{name} is shown again: its forget metric is {after.observed[name]:.3f}, at most {limit:g} is allowed",
+        )
+        for name, limit in limits.items()
+        if not after.observed[name] <= limit
+    ]
+
+
 def unmet_goals(scores: Scores, *, goal: float, goal_nll: float) -> list[str]:
     """What is still missing before the target counts as forgotten, a sentence each; empty: it is forgotten.
 
