@@ -1,7 +1,7 @@
 """`python -m flows.reunlearn`: a night; a verdict on a run that waits; which model is in production.
 
-Exit codes of a night, the worst that happened: 0 nothing to do, or all is well; 1 our fault; 2 the user's input; 3 a run
-was rejected; 4 one waits for approval.
+Exit codes of a night, by the worst that happened: 0 nothing to do, or all is well; 1 our fault; 2 the user's input; 3 a
+run was rejected; 4 one waits for approval.
 """
 
 import os

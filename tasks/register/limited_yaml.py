@@ -80,7 +80,7 @@ def _read_text(path: Path) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader of PyYAML, which alone bounds neither depth nor aliases, and takes the last of two equal names."""
+    """PyYAML's safe loader, which by itself bounds neither depth nor aliases, and takes the last of two equal names."""
 
     def __init__(self, text: str):
         super().__init__(text)
