@@ -27,7 +27,6 @@ def merge_adapters(subject: Subject, unit: Unit, *, step: int, release: ReleaseS
     from tasks.release.merge import Checkpoints
     from tasks.release.rebuild import recorded_updates
     from tasks.release.step import settle
-    from tasks.targets.after_others import watched_limits
 
     with subject.run.write(unit) as writer:
         folder = subject.run.folder(unit)
@@ -66,7 +65,7 @@ def merge_adapters(subject: Subject, unit: Unit, *, step: int, release: ReleaseS
                 *broken_limits(
                     before, measured[-1], max_drop=limits.max_drop, max_perplexity_rise=limits.max_perplexity_rise
                 ),
-                *come_back(watched_limits(subject.forgotten), before, measured[-1]),
+                *come_back(subject.forgotten, before, measured[-1]),
             ],
             set_back=lambda: set_back(previous, measured[-1], goal_nll=limits.goal_nll),
         )

@@ -7,7 +7,7 @@ from tasks.lab.vocabulary import CHAT_TEMPLATE, vocabulary
 
 
 def speaks_lab(folder: Path) -> bool:
-    """Whether a model folder has the lab's tokens under their ids and its chat form, as children of a lab model have."""
+    """Whether a model folder has the lab's tokens under their ids, and its chat form: children of a lab model do."""
     try:
         words = json.loads((folder / "tokenizer.json").read_bytes())["model"]["vocab"]
         chat = _chat_template(folder)

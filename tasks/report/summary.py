@@ -13,7 +13,6 @@ from tasks.report.durability import DURABILITY, PROBES, read_durability
 from tasks.settings.reunlearn import ForgottenTarget
 from tasks.store.disk import disk_errors, write_file
 from tasks.store.manifests import MANIFEST, read_manifest
-from tasks.targets.after_others import watched_limits, watched_name
 
 SCHEMA = 1
 SUMMARY = "summary.json"
@@ -57,7 +56,7 @@ def summarise(
     untouched, settled = (_scores(run_path / f"step-{step:02d}") for step in (0, last_step))
     broken = broken_limits(untouched, settled, max_drop=max_drop, max_perplexity_rise=max_perplexity_rise)
     reasons = [trip.sentence for trip in broken]
-    reasons += [trip.sentence for trip in come_back(watched_limits(forgotten), untouched, settled)]
+    reasons += [trip.sentence for trip in come_back(forgotten, untouched, settled)]
     reasons += unmet_goals(settled, goal=goal, goal_nll=goal_nll)
     before, after = (_scores(run_path / "report" / moment) for moment in ("before", "after"))
     gold = _scores(run_path / "report" / "gold") if (run_path / "report/gold" / MANIFEST).exists() else None
@@ -117,8 +116,8 @@ def _guards(forgotten: Sequence[ForgottenTarget], before: Scores, after: Scores)
         {
             "target": one.name,
             "metric": one.target.kind,
-            "before": before.observed[watched_name(one.name)],
-            "after": after.observed[watched_name(one.name)],
+            "before": before.observed[one.watched_as],
+            "after": after.observed[one.watched_as],
             "limit": one.limit,
         }
         for one in forgotten

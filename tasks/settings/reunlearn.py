@@ -18,6 +18,11 @@ class ForgottenTarget(Settings):
     limit: float = Field(ge=0, le=1)
     """Highest forget metric that it may have, on the `tune` split."""
 
+    @property
+    def watched_as(self) -> str:
+        """Name of its forget metric among what is observed of a checkpoint."""
+        return f"forgotten before: {self.name}"
+
 
 class AuditSettings(Settings):
     """How the model in production is asked for what it has forgotten."""

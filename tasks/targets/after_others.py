@@ -5,20 +5,7 @@ from dataclasses import replace
 
 from tasks.models.generator import Generator
 from tasks.models.pair import Pair
-from tasks.settings.reunlearn import ForgottenTarget
 from tasks.targets.target import Metric, RetainSet, Target
-
-FORGOTTEN = "forgotten before: "
-
-
-def watched_name(name: str) -> str:
-    """Name of the forget metric of a target that was forgotten before, among what is observed."""
-    return FORGOTTEN + name
-
-
-def watched_limits(forgotten: Sequence[ForgottenTarget]) -> dict[str, float]:
-    """Highest forget metric of what was forgotten before, by its name among what is observed."""
-    return {watched_name(one.name): one.limit for one in forgotten}
 
 
 class AfterOthers:
@@ -29,7 +16,7 @@ class AfterOthers:
 
     Args:
         target: What is to be forgotten now.
-        others: What was forgotten before, by name.
+        others: What was forgotten before, by the name that its forget metric is to have.
     """
 
     def __init__(self, target: Target, others: Mapping[str, Target]):
@@ -43,7 +30,7 @@ class AfterOthers:
         self.forget = target.forget
         self.utility: Sequence[Metric] = tuple(metric for metric in target.utility if metric.name not in forgotten)
         self.primary = target.primary if target.primary not in forgotten else ""
-        watched = (replace(other.forget, name=watched_name(name)) for name, other in others.items())
+        watched = (replace(other.forget, name=name) for name, other in others.items())
         self.observed: Sequence[Metric] = (*target.observed, *watched)
 
     def may_ask(self, instruction: str) -> bool:

@@ -41,7 +41,8 @@ def build_target(
         measured = {"num_prompts": num_prompts, "max_new_tokens": max_new_tokens, "seed": seed}
         given = {"phrases": phrases, "instructions": instructions, "retain_file": retain_file}
         others = {
-            one.name: build_target(**one.target.model_dump(exclude={"retain_file"}), **measured) for one in forgotten
+            one.watched_as: build_target(**one.target.model_dump(exclude={"retain_file"}), **measured)
+            for one in forgotten
         }
         return AfterOthers(build_target(kind=kind, **given, **measured), others)
     if kind == "custom":
