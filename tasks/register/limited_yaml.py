@@ -44,8 +44,8 @@ def read_limited_yaml(path: Path) -> LocatedYaml:
             deeper than 10, holds an alias, a tag, a name twice, or a number of more than 20 characters.
     """
     text = _read_text(path)
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         if node is None:
             raise YamlError(1, "the file is empty")
@@ -55,12 +55,6 @@ def read_limited_yaml(path: Path) -> LocatedYaml:
         raise YamlError(mark.line + 1 if mark else 1, error.problem or "this is not YAML") from None
     except yaml.reader.ReaderError as error:
         raise YamlError(text.count("\n", 0, error.position) + 1, "a character that YAML does not allow") from None
-    except ValueError as error:
-        if isinstance(error, YamlError):
-            raise
-        raise YamlError(1, f"a value cannot be read ({error})") from None
-    finally:
-        loader.dispose()
 
 
 def _read_text(path: Path) -> str:
@@ -106,6 +100,12 @@ class _Loader(yaml.SafeLoader):
         if is_number and len(node.value) > MAX_NUMBER_CHARACTERS:
             raise YamlError(node.start_mark.line + 1, f"a number has more than {MAX_NUMBER_CHARACTERS} characters")
         return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:  # Such as a thirteenth month.
+            raise YamlError(node.start_mark.line + 1, f"a value cannot be read ({error})") from None
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         node = super().compose_mapping_node(anchor)

@@ -79,7 +79,8 @@ def read_request(path: Path) -> Request:
     try:
         return Request.model_validate(read.value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # An unknown field first: it is often the reason why another one is missing.
+        first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
         place = tuple(first["loc"])
         line = read.line_of(place)
         name = _shown(place)
