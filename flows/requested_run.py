@@ -88,11 +88,12 @@ def _run_settings(request: Request, settings: ReunlearnSettings, *, model_path: 
     values = read_preset(request.preset)
     if settings.run_settings:
         values = merged(values, read_yaml(Path(settings.run_settings), "run_settings"))
-    if request.target:
-        values = values | {"target": request.target.model_dump(exclude_unset=True)}
-    limits = request.limits.model_dump(exclude_none=True)
-    ours = {"model": {"path": model_path}, "measure": limits, "lab": {"gold": False}}
-    return validated(merged(values, ours) | {"runs_dir": settings.runs_dir, "seed": settings.seed})
+    asked = {
+        "model": {"path": model_path},
+        "target": request.target.model_dump(exclude_unset=True) if request.target else {},
+        "measure": request.limits.model_dump(exclude_none=True),
+    }
+    return validated(merged(values, asked) | {"runs_dir": settings.runs_dir, "seed": settings.seed})
 
 
 def _forgotten(case: Case, settings: ReunlearnSettings) -> ForgottenTarget:

@@ -4,6 +4,7 @@ Exit codes of a night, by the worst that happened: 0 nothing to do, or all is we
 run was rejected; 4 one waits for approval.
 """
 
+import argparse
 import os
 import sys
 from collections.abc import Mapping
@@ -27,6 +28,10 @@ OPTIONS = MappingProxyType(
         "--reason": {"default": "", "metavar": "TEXT", "help": "of a verdict or a rollback; recorded"},
         "--name": {"default": "", "metavar": "NAME", "help": "who decides or rolls back; recorded"},
         "--rollback": {"action": "store_true", "help": "put the previous model back into production"},
+        "--register": {
+            **{"dest": "register_dir", "default": argparse.SUPPRESS, "metavar": "DIR"},
+            "help": "short for --register-dir",
+        },
         "--adopt": {"metavar": "FOLDER", "help": "put a model from outside into production"},
     }
 )

@@ -26,7 +26,7 @@ class Request(Settings):
     preset: str = Field(min_length=1, max_length=60)
     """Preset that gives the settings of its runs, and with them a target (`deployments/presets`)."""
     target: TargetSettings | None = None
-    """What to forget instead of the preset's target. It takes no `retain_file`: a request names no files."""
+    """What to forget, over the preset's target. It takes no `retain_file`: a request names no files."""
     limits: RequestLimits = RequestLimits()
     """Goal and allowed damage, over the preset's."""
     asked_by: str = Field(min_length=1, max_length=200)

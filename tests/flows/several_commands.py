@@ -6,7 +6,12 @@ import json
 import sys
 from importlib import import_module
 
-MODULES = {"main": "flows.command", "reveal_command": "flows.command", "release_command": "flows.release_command"}
+MODULES = {
+    "main": "flows.command",
+    "reveal_command": "flows.command",
+    "release_command": "flows.release_command",
+    "reunlearn_command": "flows.reunlearn_command",
+}
 
 if __name__ == "__main__":
     for name, *arguments in json.loads(sys.argv[1]):
