@@ -9,8 +9,8 @@ from prefect.runtime import deployment
 from pydantic import Field
 
 from tasks.register.verdict import Verdict
-from tasks.report.markdown import report_markdown
 from tasks.report.summary import read_summary
+from tasks.report.tables import markdown_table, metric_rows
 from tasks.show_samples import show_samples
 from tasks.subject import Subject
 
@@ -37,7 +37,8 @@ def ask_for_approval(subject: Subject, until: datetime) -> Verdict | None:
     """
     if not deployment.id:
         return None
-    told = report_markdown(read_summary(subject.run.path))
+    scores = markdown_table(metric_rows(read_summary(subject.run.path)))
+    told = f"May the model of run `{subject.run.name}` go into production?\n\n{scores}"
     number = 1
     while True:
         seconds = max(60, int((until - datetime.now(UTC)).total_seconds()))

@@ -113,7 +113,7 @@ def _adopt(settings: ReunlearnSettings, options: Mapping[str, Any]) -> int:
 
 
 def _print_night(record: Mapping[str, Any]) -> int:
-    for sentence in record["refused"].values():
+    for sentence in [*record["refused"].values(), *record["unaudited"].values()]:
         print(f"refused: {sentence}", file=sys.stderr)  # noqa: T201
     for one in record["released"]:
         print(f"{one['request']}: {one['verdict']} ({one['run']})", *one["reasons"], sep="\n  ")  # noqa: T201

@@ -70,6 +70,8 @@ class Report:
     model_changed: bool = False
     """The files of the model in production were changed since they were published."""
     audited: list[dict[str, Any]] = field(default_factory=list)
+    unaudited: dict[str, str] = field(default_factory=dict)
+    """Why a request could not be audited, by its id."""
     released: list[dict[str, Any]] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     """Requests that wait until a person has decided on another one's run."""
@@ -150,7 +152,11 @@ class Night:
         """Audit the model for all that it was made to forget; returns the ids of the requests that leak."""
         model, leaking = read_production(self.production).current, set()
         for case in [case for case in self.cases if case.released]:
-            finding = self.work.audit(case, model)
+            try:
+                finding = self.work.audit(case, model)
+            except UserError as error:
+                self._report.unaudited[case.request.id] = str(error)
+                continue
             self._report.audited.append(
                 {
                     "request": case.request.id,

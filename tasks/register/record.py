@@ -61,7 +61,7 @@ class Record:
 
     def _told(self, report: Report, register: Register, began: str) -> dict[str, Any]:
         verdicts = [one["verdict"] for one in report.released]
-        verdicts += ["waiting"] * bool(report.held) + ["refused"] * bool(register.refused)
+        verdicts += ["waiting"] * bool(report.held) + ["refused"] * bool(register.refused or report.unaudited)
         return {
             "schema": SCHEMA,
             "night": len(list((self.folder / "nights").glob(f"[0-9]*/{MANIFEST}"))) + 1,
@@ -71,6 +71,7 @@ class Record:
             "model_changed": report.model_changed,
             "refused": dict(register.refused),
             "audited": report.audited,
+            "unaudited": report.unaudited,
             "released": report.released,
             "held": report.held,
             "published": report.published,
@@ -90,6 +91,7 @@ def outcome(report: Report, register: Register) -> str:
     told += [f"{verdict}: {', '.join(names)}" for verdict, names in by_verdict.items()]
     told += [f"held: {', '.join(report.held)}"] if report.held else []
     told += [f"requests refused: {', '.join(register.refused)}"] if register.refused else []
+    told += [f"not audited: {', '.join(report.unaudited)}"] if report.unaudited else []
     told += [f"overdue: {', '.join(report.overdue)}"] if report.overdue else []
     return "; ".join(told) if len(told) > 1 else f"nothing to do ({told[0]})"
 

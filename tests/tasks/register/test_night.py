@@ -259,6 +259,24 @@ class TestNight:
         assert told(record) == [("a", "new", verdict), ("b", "new", "accepted")]
         assert record["exit_code"] == code
 
+    def test_what_cannot_be_audited_is_told_and_the_others_are(self, house):
+        house.ask("a")
+        house.ask("b")
+        house.night()
+        audit = house.work.audit
+
+        def audit_b_only(case, model):
+            if case.request.id == "a":
+                raise UserError("instructions.jsonl is damaged")
+            return audit(case, model)
+
+        house.work.audit = audit_b_only
+        record = house.night(days=1)
+        assert record["unaudited"] == {"a": "instructions.jsonl is damaged"}
+        assert [one["request"] for one in record["audited"]] == ["b"]
+        assert record["exit_code"] == 2
+        assert "not audited: a" in record["outcome"]
+
     def test_a_request_that_no_run_can_be_made_of_is_refused_alone(self, house):
         house.ask("a")
         house.ask("b")
