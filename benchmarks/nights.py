@@ -1,6 +1,6 @@
 """Ten nights of re-unlearning on the lab model, simulated one after another.
 
-    python -m benchmarks.nights [--seed 10] [--folder runs/nights]
+    python -m benchmarks.nights [--seed 10] [--folder runs/nights]       again after a kill: it goes on
 
 Night 1: two requests. Before night 4 the model in production is fine-tuned on forget-like data. Night 7: a third
 request. All others have nothing to do. After each night the forget metric of everything that was forgotten so far is
@@ -45,16 +45,16 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     folder = arguments.folder.absolute()
-    if folder.exists():
-        raise SystemExit(f"{folder} exists: remove it, or give another --folder")
     make_private_folder(folder / "register")
     prepare_prefect(str(folder / "runs"))
     from flows.reunlearn import reunlearn
     from flows.reunlearn_settings import ReunlearnSettings
 
-    shutil.copytree(lab_model(arguments.seed).folder, folder / "from-outside")
     production = folder / "production" / "production.json"
-    adopt_model(production, folder / "from-outside", name="simulation")
+    if not production.exists():
+        shutil.copytree(lab_model(arguments.seed).folder, folder / "from-outside", dirs_exist_ok=True)
+        adopt_model(production, folder / "from-outside", name="simulation")
+    num_spent = len(Record.beside(production).nights())
     settings = ReunlearnSettings(
         register_dir=str(folder / "register"),
         production=str(production),
@@ -69,7 +69,9 @@ def main() -> None:
         for kind in REQUESTS.get(night, ()):
             ask(folder / "register", kind)
             asked.append(kind)
-        if night == FINE_TUNED:
+        if night <= num_spent:
+            continue
+        if night == FINE_TUNED and not (folder / "fine-tuned").exists():
             adopt_model(production, fine_tuned(production, folder / "fine-tuned", arguments.seed), name="simulation")
         started = time.monotonic()
         reunlearn(settings, return_state=True)

@@ -31,11 +31,13 @@ class AfterOthers:
         self.utility: Sequence[Metric] = tuple(metric for metric in target.utility if metric.name not in forgotten)
         self.primary = target.primary if target.primary not in forgotten else ""
         watched = (replace(other.forget, name=name) for name, other in others.items())
+        held_out = (examples for other in self._others for examples in other.forget.examples.values())
+        self._held_out = {example.prompt for examples in held_out for example in examples}
         self.observed: Sequence[Metric] = (*target.observed, *watched)
 
     def may_ask(self, instruction: str) -> bool:
-        """Nor a prompt that is held out to measure the others."""
-        return all(target.may_ask(instruction) for target in (self._target, *self._others))
+        """As the target now, but no prompt that is held out to measure the others."""
+        return self._target.may_ask(instruction) and instruction not in self._held_out
 
     def relevance(self, instruction: str, raw: str) -> float:
         """Of the target now."""

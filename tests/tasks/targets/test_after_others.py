@@ -52,3 +52,13 @@ def test_two_lists_of_phrases_are_told_apart_by_request():
     cats = target.observed[0]
     assert cats.score(cats.examples["tune"], ["a cat"] * 12) == 1
     assert cats.score(cats.examples["tune"], ["a dog"] * 12) == 0
+
+
+def test_the_search_may_ask_what_the_target_may_be_asked_but_nothing_that_measures_the_others():
+    instructions = [[f"opening {i}" for i in range(40)], [f"and {i}" for i in range(40)]]
+    alone = build_target(kind="custom", phrases=["dog"], instructions=instructions, **MEASURED)
+    after = build_target(kind="custom", phrases=["dog"], instructions=instructions, forgotten=[RUDE], **MEASURED)
+    asked = [f"opening {i} and {k}" for i in range(40) for k in range(40)]
+    assert [after.may_ask(text) for text in asked] == [alone.may_ask(text) for text in asked]
+    person = build_target(kind="person", forgotten=[RUDE], **MEASURED)
+    assert not any(person.may_ask(example.prompt) for example in after.observed[0].examples["report"])
