@@ -6,7 +6,7 @@ The order of things and nothing else: whatever needs a model is done by `Work`, 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -103,7 +103,8 @@ class Night:
     production: Path
     runs_dir: Path
     approval: ApprovalSettings
-    time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    time: datetime
+    _report: Report = field(init=False)
 
     def spend(self) -> Report:
         """Do what is due.
