@@ -17,7 +17,7 @@ from pathlib import Path
 from tasks.store.digests import file_digest
 from tasks.store.manifests import MANIFEST, read_manifest
 
-EXEMPT = {MANIFEST, "ledger.jsonl", "summary.json", "settings.yaml"}
+EXEMPT = {MANIFEST, "ledger.jsonl", "summary.json", "settings.yaml", "certificate.json", "certificate.md"}
 """Files that hold times."""
 
 

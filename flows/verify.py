@@ -55,13 +55,11 @@ def _sentences(path: Path, verified: Verified) -> list[str]:
     told = [f"{path}: {lines} lines, {what}, all as recorded"]
     told += [f"purged on {time[:10]}, as recorded: {name}" for name, time in sorted(verified.purged.items())]
     if ledger_key():
-        told.append(
-            f"HMAC: {verified.num_signed} of {lines} lines carry one, all made with the key; it vouches for all"
-        )
+        told.append(f"HMAC: {verified.num_signed} of {lines} lines carry one, made with the key; it vouches for all")
     else:
         told.append(f"HMAC: not checked, {KEY_VARIABLE} is not set; {verified.num_signed} of {lines} lines carry one")
     told.append(f"head: {verified.head}")
-    return [*told, "Lines cut off the end do not show: compare the head with one that was kept elsewhere."]
+    return [*told, "An end cut off with all that it records does not show: compare the head with one kept elsewhere."]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -13,11 +13,12 @@ from typing import Any, Literal, Protocol
 from tasks.models.model_folder import model_digest
 from tasks.register.cases import Case, Cases
 from tasks.register.production import Version, publish, read_production
-from tasks.register.register import Register
+from tasks.register.register import Register, request_entry
 from tasks.register.request import Request
 from tasks.register.verdict import BY_DEFAULT, Verdict, read_verdict, settle_summary, write_verdict
 from tasks.settings.errors import UserError
 from tasks.settings.reunlearn import ApprovalSettings
+from tasks.store.ledger import write_ledger
 
 Why = Literal["unfinished", "leak", "changed", "new"]
 """Why a run was begun or gone on with."""
@@ -201,6 +202,7 @@ class Night:
         except UserError as error:
             self._tell(Case(request), why, "refused", [str(error)])
             return False
+        write_ledger(self.runs_dir / run, request_entry(request, self.register.digest_of(request)))
         if run == case.rejected:
             self._tell(
                 case.begun(request, run, ""), why, "rejected", ["as before: neither request nor model has changed"]
@@ -256,11 +258,11 @@ class Night:
             self._report.verdicts[run] = verdict
         if verdict and verdict.decision == "reject":
             reason = f"rejected by {verdict.name}: {verdict.reason}"
-            settle_summary(path, "rejected", reason)
+            settle_summary(path, "rejected", reason, decided=verdict)
             self._tell(case, why, "rejected", [reason])
             self.cases.put(case.settled(rejected=run))
             return False
-        settle_summary(path, "accepted")
+        settle_summary(path, "accepted", decided=verdict)
         base = read_production(self.production).current
         published = publish(self.production, path / "model", run=run, replaces=base.version).current
         self._published(case, why, published)

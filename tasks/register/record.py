@@ -8,10 +8,10 @@ from typing import Any
 
 from tasks.register.night import Report
 from tasks.register.production import Version
-from tasks.register.register import Register
+from tasks.register.register import Register, request_entry
 from tasks.store.digests import file_digest
 from tasks.store.disk import write_file
-from tasks.store.entries import Entry, PublicationEntry, RequestEntry, VerdictEntry
+from tasks.store.entries import Entry, PublicationEntry, VerdictEntry
 from tasks.store.folders import write_unit
 from tasks.store.keys import Unit
 from tasks.store.ledger import write_ledger
@@ -104,15 +104,7 @@ def publication(version: Version, *, where: str, by: str = "") -> PublicationEnt
 
 
 def _requests(register: Register) -> Sequence[Entry]:
-    return [
-        RequestEntry(
-            request=one.request.id,
-            digest=one.digest,
-            asked_by=one.request.asked_by,
-            deadline=str(one.request.deadline or ""),
-        )
-        for one in register.requests.values()
-    ]
+    return [request_entry(one.request, one.digest) for one in register.requests.values()]
 
 
 def _verdicts(report: Report) -> Sequence[Entry]:

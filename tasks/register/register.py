@@ -10,6 +10,8 @@ from tasks.register.limited_yaml import YamlError, read_limited_yaml
 from tasks.register.request import Request
 from tasks.settings.errors import UserError
 from tasks.store.digests import file_digest
+from tasks.store.entries import RequestEntry
+from tasks.store.keys import json_digest
 
 MAX_REQUESTS = 10_000
 
@@ -34,6 +36,17 @@ class Register:
 
     requests: Mapping[str, Registered]
     refused: Mapping[str, str]
+
+    def digest_of(self, request: Request) -> str:
+        """sha256 of the file that makes a request; of the request itself where its file has left the register."""
+        registered = self.requests.get(request.id)
+        return registered.digest if registered else json_digest(request.model_dump(mode="json"))
+
+
+def request_entry(request: Request, digest: str) -> RequestEntry:
+    """The line of a ledger that says who asked for what, and until when."""
+    deadline = str(request.deadline or "")
+    return RequestEntry(request=request.id, digest=digest, asked_by=request.asked_by, deadline=deadline)
 
 
 def read_register(folder: Path, *, check: Callable[[Request], None] = lambda request: None) -> Register:

@@ -43,7 +43,7 @@ def roll_back_production(production: Path, runs_dir: Path, *, reason: str, name:
             with disk_errors(path):
                 write_file(path / VERDICT, json.dumps(asdict(verdict), indent=2) + "\n")
             told = f"rolled back by {verdict.name}: {verdict.reason}"
-            settle_summary(path, "rejected", told)
+            settle_summary(path, "rejected", told, decided=verdict)
             entries.append(VerdictEntry(run=taken_back, verdict="rejected", reasons=(told,), by=verdict.name))
         record.note(*entries)
     return version

@@ -9,6 +9,8 @@ from tasks.report.record import record_run
 from tasks.report.summary import SUMMARY, read_summary, write_summary
 from tasks.settings.errors import UserError
 from tasks.store.disk import disk_errors, write_file
+from tasks.store.entries import VerdictEntry
+from tasks.store.ledger import write_ledger
 from tasks.store.manifests import now
 from tasks.store.run import NAME
 
@@ -89,9 +91,18 @@ def decide_waiting(runs_dir: Path, run: str, verdict: Verdict) -> None:
     write_verdict(path, verdict)
 
 
-def settle_summary(run_path: Path, verdict: Literal["accepted", "rejected", "waiting"], *reasons: str) -> None:
-    """Say in the summary, the ledger and the certificate of a run what has become of it."""
+def settle_summary(
+    run_path: Path,
+    verdict: Literal["accepted", "rejected", "waiting"],
+    *reasons: str,
+    decided: Verdict | None = None,
+) -> None:
+    """Say in the summary, the ledger and the certificate of a run what has become of it, and who decided so."""
     summary = read_summary(run_path)
-    if (summary["verdict"], summary["reasons"]) != (verdict, list(reasons)):
-        write_summary(run_path, summary | {"verdict": verdict, "reasons": list(reasons)})
-        record_run(run_path)
+    if (summary["verdict"], summary["reasons"]) == (verdict, list(reasons)) and decided is None:
+        return
+    write_summary(run_path, summary | {"verdict": verdict, "reasons": list(reasons)})
+    if decided:
+        entry = VerdictEntry(run=run_path.name, verdict=verdict, reasons=(decided.reason,), by=decided.name)
+        write_ledger(run_path, entry)
+    record_run(run_path)

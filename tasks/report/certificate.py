@@ -12,7 +12,7 @@ import yaml
 from tasks.report.durability import PROBES
 from tasks.store.chain import GENESIS, Link
 from tasks.store.digests import file_digest
-from tasks.store.entries import CertificateEntry, ManifestEntry, PurgeEntry, RequestEntry
+from tasks.store.entries import CertificateEntry, ManifestEntry, PurgeEntry, RequestEntry, VerdictEntry
 from tasks.store.ledger import SETTINGS
 from tasks.store.manifests import MANIFEST, read_manifest
 
@@ -46,6 +46,7 @@ def certificate(run_path: Path, summary: Mapping[str, Any], links: Sequence[Link
         "run": summary["name"],
         "verdict": summary["verdict"],
         "reasons": summary["reasons"],
+        "decisions": [_decision(link) for link in recorded if isinstance(link.entry, VerdictEntry) and link.entry.by],
         "asked": {
             "target": summary["target"],
             "limits": {name: settings["measure"][name] for name in LIMITS},
@@ -117,6 +118,12 @@ def _request(link: Link) -> dict[str, str]:
     entry = link.entry
     told = {name: getattr(entry, name) for name in ("request", "asked_by", "deadline", "digest")}
     return told | {"recorded": link.time}
+
+
+def _decision(link: Link) -> dict[str, Any]:
+    """What a person decided on the run, beside the limits."""
+    entry = link.entry
+    return {"verdict": entry.verdict, "by": entry.by, "reasons": list(entry.reasons), "recorded": link.time}
 
 
 def _units(links: Sequence[Link]) -> list[str]:

@@ -28,6 +28,9 @@ def _parts(told: Mapping[str, Any]) -> Iterator[str]:
     yield _VERDICTS.get(told["verdict"], f"**{told['verdict']}**: no decision yet.")
     if told["reasons"]:
         yield "\n".join(f"- {reason}" for reason in told["reasons"])
+    for one in told["decisions"]:
+        why = "".join(f": {_quoted(reason)}" for reason in one["reasons"])
+        yield f"Decided by {_quoted(one['by'])}, recorded {one['recorded']}: **{one['verdict']}**{why}."
     yield (
         "This page states what was measured of a model before and after it was changed. It does not state that "
         "nothing of the target is left in the weights, nor that data were removed anywhere else."
@@ -53,9 +56,9 @@ def _asked(asked: Mapping[str, Any]) -> Iterator[str]:
     yield f"Make the model forget the target `{asked['target']}`. Settings: sha256 `{asked['settings']}`."
     yield markdown_table([_row(_LIMITS[name], str(value), "limit") for name, value in asked["limits"].items()])
     for one in asked["requests"]:
-        by = f", asked by {one['asked_by']}" if one["asked_by"] else ""
-        until = f", until {one['deadline']}" if one["deadline"] else ""
-        yield f"Request `{one['request']}`{by}{until}: sha256 `{one['digest']}`, recorded {one['recorded']}."
+        by = f", asked by {_quoted(one['asked_by'])}" if one["asked_by"] else ""
+        until = f", until {_quoted(one['deadline'])}" if one["deadline"] else ""
+        yield f"Request {_quoted(one['request'])}{by}{until}: sha256 `{one['digest']}`, recorded {one['recorded']}."
     if not asked["requests"]:
         yield "No request is recorded beside the settings; who asked is not known here."
 
@@ -64,7 +67,7 @@ def _done(done: Mapping[str, Any]) -> Iterator[str]:
     yield "## What was done"
     yield (
         f"{done['method']}; units of version {', '.join(done['versions'])}, code at {', '.join(done['revisions'])}. "
-        f"Model `{done['model']}`, seed {done['seed']}, on {'; '.join(done['environments'])}."
+        f"Model {_quoted(done['model'])}, seed {done['seed']}, on {'; '.join(done['environments'])}."
     )
     if done["steps"]:
         yield markdown_table(
@@ -135,6 +138,12 @@ def _purged(purges: list[Mapping[str, Any]]) -> Iterator[str]:
         for name, digest in purge["files"].items()
     ]
     yield markdown_table(rows)
+
+
+def _quoted(text: str) -> str:
+    """What a person has written, on one line and as it stands: it must not look like a part of the page."""
+    line = " ".join(text.split()).replace("`", "'")
+    return f"`{line}`"
 
 
 def _row(what: str, value: str, name: str = "sha256") -> Row:

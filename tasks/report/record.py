@@ -12,10 +12,9 @@ from tasks.store.chain import Chain
 from tasks.store.digests import file_digest
 from tasks.store.disk import disk_errors, write_file
 from tasks.store.entries import CertificateEntry, Entry, PublicationEntry, VerdictEntry
-from tasks.store.ledger import LEDGER, write_ledger
+from tasks.store.ledger import CERTIFICATE, LEDGER, write_ledger
 from tasks.store.manifests import MANIFEST
 
-CERTIFICATE = "certificate.json"
 PAGE = "certificate.md"
 
 

@@ -6,7 +6,7 @@ JSON without ``hash`` and ``hmac``; ``hmac`` is HMAC-SHA256 of the 32 bytes of t
 without ``time`` and ``kind`` is a manifest entry of version 0.1.0.
 
 That lines were cut off the end, the chain alone does not show: keep its head, the last hash, elsewhere. Whoever may
-write the file can write all of it anew; with a key they cannot, unless they have it. An HMAC vouches, through the
+write the file can write all of it anew; where a key is used, only with the key. An HMAC vouches, through the
 chain, for all lines before its own; so lines may lack it before the first one that has it, and none after.
 """
 
@@ -79,7 +79,7 @@ class Chain:
             content = file.read()
             whole = content[: content.rfind(b"\n") + 1]
             links = self._links(whole)
-            if self.key is None and any(link.hmac for link in links):
+            if entries and self.key is None and any(link.hmac for link in links):
                 raise UserError(f"{self.path} is written with a key: set {KEY_VARIABLE} to it")
             head, lines = _head(links), []
             for seq, entry in enumerate(entries, start=len(links) + 1):

@@ -34,8 +34,8 @@ class Entry:
     """
 
     kind: ClassVar[str]
-    about: ClassVar[str]
-    """Name of the field that says what it is about: of entries of one kind about one thing the last one holds."""
+    about: ClassVar[tuple[str, ...]]
+    """Names of the fields that say what it is about: of entries of one kind about one thing the last one holds."""
 
     def __post_init__(self):
         for one in fields(self):
@@ -53,7 +53,7 @@ class Entry:
 
     def replaces(self, earlier: "Entry") -> bool:
         """Whether this entry holds instead of an earlier one: the same kind, about the same thing."""
-        return type(self) is type(earlier) and getattr(self, self.about) == getattr(earlier, self.about)
+        return type(self) is type(earlier) and all(getattr(self, name) == getattr(earlier, name) for name in self.about)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class RequestEntry(Entry):
     """Something was asked for: a run by its settings, or a request of a register."""
 
     kind = "request"
-    about = "request"
+    about = ("request",)
 
     request: str
     """Name of the request; of a run that nobody but its settings asked for, the run's."""
@@ -85,7 +85,7 @@ class ManifestEntry(Entry):
     """A unit of a run is complete."""
 
     kind = "manifest"
-    about = "unit"
+    about = ("unit",)
 
     unit: UnitName
     manifest: Digest
@@ -97,7 +97,7 @@ class VerdictEntry(Entry):
     """A run was judged: by its limits, or by a person."""
 
     kind = "verdict"
-    about = "run"
+    about = ("run", "by")
 
     run: str
     verdict: Decision
@@ -118,7 +118,7 @@ class PublicationEntry(Entry):
     """A model was put where others take it from."""
 
     kind = "publication"
-    about = "where"
+    about = ("where",)
 
     run: str
     model: Digest
@@ -134,7 +134,7 @@ class PurgeEntry(Entry):
     """Files are destroyed on purpose; written before the first of them is touched."""
 
     kind = "purge"
-    about = "run"
+    about = ("run",)
 
     run: str
     purged: Files
@@ -146,7 +146,7 @@ class CertificateEntry(Entry):
     """A certificate was made out; it names the head of the ledger before this entry."""
 
     kind = "certificate"
-    about = "run"
+    about = ("run",)
 
     run: str
     certificate: Files

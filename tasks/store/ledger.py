@@ -17,6 +17,8 @@ from tasks.store.manifests import MANIFEST, read_manifest, verify_files
 
 LEDGER = "ledger.jsonl"
 SETTINGS = "settings.yaml"
+CERTIFICATE = "certificate.json"
+"""What the last line records when a run has been closed: where it is there, the line must be."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ def verify_ledger(run_path: Path) -> Verified:
                 f"{manifest} is not the one that line {link.seq} of {path} records: it was changed or removed"
             )
         num_files += _verify_unit(run_path / unit, units, _purged_in(unit, purged))
+    if (run_path / CERTIFICATE).exists() and not any(CERTIFICATE in link.entry.files for link in links):
+        raise UserError(f"{run_path / CERTIFICATE} is not in {path}: lines were cut off its end")
     for unit in _units(run_path):
         if unit not in units:
             raise UserError(f"{run_path / unit} is not in {path}: it was added later, or its line removed")

@@ -9,6 +9,7 @@ from importlib import import_module
 MODULES = {
     "main": "flows.command",
     "reveal_command": "flows.command",
+    "assess_command": "flows.command",
     "release_command": "flows.release_command",
     "reunlearn_command": "flows.reunlearn_command",
 }

@@ -22,7 +22,7 @@ from tests.flows.conftest import SMALL, command_line, run_command
 
 pytestmark = [pytest.mark.prefect, pytest.mark.lab]
 
-TIMED = {MANIFEST, "ledger.jsonl", "summary.json", "settings.yaml"}
+TIMED = {MANIFEST, "ledger.jsonl", "summary.json", "settings.yaml", "certificate.json", "certificate.md"}
 
 
 def contents(run: Path) -> dict[str, str]:

@@ -214,6 +214,7 @@ class TestKey:
         assert len(keyless.verify()) == 3
         with pytest.raises(UserError, match=f"is written with a key: set {KEY_VARIABLE}"):
             keyless.append(ENTRIES[0])
+        assert keyless.append() == keyless.verify()[-1].hash
 
     def test_a_wrong_key_is_found(self, signed):
         wrong = Chain(signed.path, key=b"another")

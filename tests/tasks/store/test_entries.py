@@ -63,3 +63,5 @@ def test_the_last_entry_about_a_thing_holds():
     assert again.replaces(search)
     assert not again.replaces(ManifestEntry(unit="forget-set", manifest=DIGEST))
     assert not again.replaces(RequestEntry(request="search", digest=DIGEST))
+    judged = VerdictEntry(run="a-run", verdict="accepted")
+    assert not judged.replaces(VerdictEntry(run="a-run", verdict="rejected", by="Ada"))

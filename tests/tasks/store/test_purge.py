@@ -3,7 +3,6 @@ import os
 
 import pytest
 
-from tasks.purge_forget_set import HOLD_FORGET_TEXT
 from tasks.settings.errors import UserError
 from tasks.store import purge as purging
 from tasks.store.chain import Chain
@@ -14,6 +13,7 @@ from tasks.store.manifests import read_manifest
 from tasks.store.purge import purge
 from tests.recorded_run import ENVIRONMENT, LAB, SECRET, UNITS, make_unit, recorded_run
 
+HOLD_FORGET_TEXT = ("forget-set/forget-set.jsonl", "step-*/revealed-again/forget-set.jsonl")
 FILES = ["forget-set/forget-set.jsonl", "step-02/revealed-again/forget-set.jsonl"]
 
 
