@@ -17,7 +17,7 @@ from flows.reveal_release import reveal_release
 from flows.run_settings import RunSettings
 from tasks.audit_model import audit_model
 from tasks.register.cases import Case
-from tasks.register.night import Finding
+from tasks.register.night import Finding, broken_limits
 from tasks.register.production import Version
 from tasks.register.request import Request
 from tasks.register.verdict import Verdict
@@ -52,7 +52,7 @@ class NightlyWork:
             audited = audit_model(subject, unit, reveal=settings.reveal, queries=self.settings.audit.queries)
         scores = audited.manifest()["scores"]
         limit = forget_limit(settings.measure.goal, self.settings)
-        leaks = _leaks(scores, limit=limit, max_yield=self.settings.audit.max_yield)
+        leaks = broken_limits(scores, limit=limit, max_yield=self.settings.audit.max_yield)
         return Finding(scores | {"limit": limit}, leaks, reused)
 
     def begin(self, request: Request, model: Version, forgotten: Sequence[Case]) -> str:
@@ -123,14 +123,3 @@ def _audited(settings: RunSettings, run: str, model: Version) -> Subject:
         measure=settings.measure,
         seed=settings.seed,
     )
-
-
-def _leaks(scores: dict[str, Any], *, limit: float, max_yield: float) -> list[str]:
-    """A sentence for each limit that is broken."""
-    leaks = []
-    if not scores["forget"] <= limit:
-        leaks.append(f"the forget metric is {scores['forget']:.3f}, at most {limit:g} is allowed")
-    for name, words in {"saved": "the saved instructions", "fresh": "a fresh search"}.items():
-        if not scores[name]["usable"] <= max_yield:
-            leaks.append(f"{words} yield {scores[name]['usable']:.3f}, at most {max_yield:g} is allowed")
-    return leaks

@@ -104,6 +104,8 @@ class _Loader(yaml.SafeLoader):
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
+        except YamlError:
+            raise
         except ValueError as error:  # Such as a thirteenth month.
             raise YamlError(node.start_mark.line + 1, f"a value cannot be read ({error})") from None
 

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.register import night as night_module
 from tasks.register.cases import Cases
-from tasks.register.night import Finding, Night
+from tasks.register.night import Finding, Night, broken_limits
 from tasks.register.production import publish, read_production
 from tasks.register.record import Record
 from tasks.register.register import Register, Registered
@@ -123,6 +123,17 @@ def house(tmp_path, make_model, monkeypatch):
 
 def told(record: dict) -> list[tuple]:
     return [(one["request"], one["why"], one["verdict"]) for one in record["released"]]
+
+
+def test_each_limit_that_an_audit_breaks_is_a_sentence():
+    def broken(forget: float, saved: float, fresh: float) -> list[str]:
+        scores = {"forget": forget, "saved": {"usable": saved}, "fresh": {"usable": fresh}}
+        return broken_limits(scores, limit=0.05, max_yield=0.25)
+
+    assert broken(0.05, 0.25, 0.25) == []
+    assert broken(0.06, 0.0, 0.0) == ["the forget metric is 0.060, at most 0.05 is allowed"]
+    assert broken(0.0, 0.5, 0.0) == ["the yield of saved instructions is 0.500, at most 0.25 is allowed"]
+    assert broken(float("nan"), 0.0, 0.26)[1] == "the yield of freshly found ones is 0.260, at most 0.25 is allowed"
 
 
 class TestNight:
