@@ -44,7 +44,7 @@ class NightlyWork:
     def audit(self, case: Case, model: Version) -> Finding:
         """Audit the model for one request; an unchanged one only every few days anew."""
         settings = read_run_settings(self.settings, case.released)
-        subject = _audited(settings, case.released, model)
+        subject = _subject(settings, case.released, Path(model.path))
         unit = self._audit_unit(settings, subject, model)
         with run_lock(subject.run.path / ".lock"):
             reused = subject.run.find(unit) is not None
@@ -75,9 +75,8 @@ class NightlyWork:
     def decide(self, run: str, until: datetime) -> Verdict | None:
         """Ask in the Prefect UI, where the flow runs under a deployment."""
         settings = read_run_settings(self.settings, run)
-        path = Path(self.settings.runs_dir) / run
-        subject = _audited(settings, run, Version(str((path / "model").absolute()), "", 0, run, ""))
-        return ask_for_approval(subject, until)
+        model = Path(self.settings.runs_dir) / run / "model"
+        return ask_for_approval(_subject(settings, run, model), until)
 
     def _audit_unit(self, settings: RunSettings, subject: Subject, model: Version) -> Unit:
         period = self.today.toordinal() // self.settings.audit.days
@@ -109,13 +108,13 @@ class NightlyWork:
         return Unit(name=f"audit/{json_digest(told)[:16]}", version=_AUDIT_VERSION, **told)
 
 
-def _audited(settings: RunSettings, run: str, model: Version) -> Subject:
-    """What the tasks of an audit work on: a model, by the target and the record of a run."""
+def _subject(settings: RunSettings, run: str, model: Path) -> Subject:
+    """A model as what tasks work on, with the target and the record of a run."""
     from tasks.models.device import resolve_device
 
     return Subject(
         run=Run(Path(settings.runs_dir) / run),
-        base=Path(model.path),
+        base=model,
         device=resolve_device(settings.model.device),
         backend="transformers",
         model=settings.model,
