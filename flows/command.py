@@ -91,7 +91,7 @@ def run_command(
         if read.plan:
             return _print_plan(read.settings, units or run_units)
         check(read)
-        _prepare_prefect(read.settings)
+        prepare_prefect(read.settings.runs_dir)
         return run(read)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
@@ -218,13 +218,13 @@ def _print_revealed(run_path: Path) -> int:
     return 0 if print_revealed(run_path, Console()) else 3
 
 
-def _prepare_prefect(settings: RunSettings) -> None:
+def prepare_prefect(runs_dir: str) -> None:
     """Quiet, without telemetry, and with its database beside the runs unless a server or a profile is set."""
     for name, value in _PREFECT.items():
         os.environ.setdefault(name, value)
     has_profile = (Path.home() / ".prefect" / "profiles.toml").exists()
     if not has_profile and not any(f"PREFECT_{name}" in os.environ for name in ("HOME", "API_URL", "PROFILE")):
-        home = Path(settings.runs_dir).absolute() / ".prefect"
+        home = Path(runs_dir).absolute() / ".prefect"
         make_private_folder(home)
         os.environ["PREFECT_HOME"] = str(home)
     for name in ("prefect.flow_runs", "prefect.task_runs"):

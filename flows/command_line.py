@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -18,6 +18,8 @@ from tasks.settings.errors import UserError
 
 PRESETS = Path(__file__).parents[1] / "deployments" / "presets"
 DEFAULT_PRESET = "lab-toxicity"
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,6 @@ def read_arguments(
         UserError: an unknown flag or preset, an unreadable config file, a setting that is unknown or out of range.
         SystemExit: after `--help`.
     """
-    fields = dict(_leaves(RunSettings))
     parser = _Parser(
         prog=program,
         description=description,
@@ -63,7 +64,41 @@ def read_arguments(
     )
     parser.add_argument("--config", metavar="FILE", help="YAML file of settings, over the preset")
     parser.add_argument("--plan", action="store_true", help="print each step, its key, done or missing; load no model")
-    own = {parser.add_argument(flag, **told).dest for flag, told in options.items()}
+    given, chosen = _parse(parser, arguments, RunSettings, options)
+    config, plan = chosen.pop("config"), chosen.pop("plan")
+    given = merged(read_yaml(Path(config), "--config") if config else {}, given)
+    preset = read_preset(str(given.get("preset", DEFAULT_PRESET)))
+    return Arguments(validated(merged(preset, given)), plan, chosen)
+
+
+def read_settings(
+    arguments: Sequence[str],
+    model: type[AnySettings],
+    *,
+    program: str,
+    description: str,
+    options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+) -> tuple[AnySettings, Mapping[str, Any]]:
+    """As `read_arguments`, for a command with settings of its own: no presets, no config file, no plan.
+
+    Returns:
+        The settings, and what the command takes beside them.
+    """
+    parser = _Parser(prog=program, description=description, allow_abbrev=False)
+    given, chosen = _parse(parser, arguments, model, options)
+    return validated(given, model), chosen
+
+
+def _parse(
+    parser: argparse.ArgumentParser,
+    arguments: Sequence[str],
+    model: type[Settings],
+    options: Mapping[str, Mapping[str, Any]],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The settings that were given, nested; and everything that is no setting."""
+    for flag, told in options.items():
+        parser.add_argument(flag, **told)
+    fields = dict(_leaves(model))
     for path, field in fields.items():
         spellings = dict.fromkeys([f"--{path.replace('_', '-')}", f"--{path}"])
         # SUPPRESS: only the flags that were given appear in the result. A bare flag switches a yes-or-no setting on.
@@ -72,14 +107,8 @@ def read_arguments(
             *spellings, dest=path, metavar="VALUE", default=argparse.SUPPRESS, help=_help(field), **switch
         )
     flags = vars(parser.parse_args(arguments))
-    config, plan = flags.pop("config"), flags.pop("plan")
-    chosen = {name: flags.pop(name) for name in own}
-    given = _merged(
-        _read_yaml(Path(config), "--config") if config else {},
-        _nested({path: _parsed(path, text, fields[path]) for path, text in flags.items()}),
-    )
-    preset = read_preset(str(given.get("preset", DEFAULT_PRESET)))
-    return Arguments(validated(_merged(preset, given)), plan, chosen)
+    given = {path: _parsed(path, flags.pop(path), field) for path, field in fields.items() if path in flags}
+    return _nested(given), flags
 
 
 def preset_names() -> list[str]:
@@ -95,22 +124,22 @@ def read_preset(name: str) -> dict[str, Any]:
     """
     if name not in preset_names():
         raise UserError(f"preset is {name!r}, which does not exist; give one of {', '.join(preset_names())}.")
-    return _read_yaml(PRESETS / f"{name}.yaml", "preset") | {"preset": name}
+    return read_yaml(PRESETS / f"{name}.yaml", "preset") | {"preset": name}
 
 
-def validated(values: Mapping[str, Any]) -> RunSettings:
+def validated(values: Mapping[str, Any], model: type[AnySettings] = RunSettings) -> AnySettings:
     """Settings from plain values.
 
     Raises:
         UserError: a setting that is unknown or out of range; the first one is named.
     """
     try:
-        return RunSettings.model_validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(path, dict(_leaves(RunSettings)), 1)
+            near = difflib.get_close_matches(path, dict(_leaves(model)), 1)
             hint = f"; did you mean {near[0]}?" if near else "."
             raise UserError(f"{path} is not a setting{hint}") from None
         raise UserError(f"{path} is {first['input']!r}; {first['msg'].lower()}.") from None
@@ -156,7 +185,12 @@ def _parsed(path: str, text: str, field: FieldInfo) -> Any:
         raise UserError(f"{path} is {text!r}, which is not valid YAML; give a value such as {_shown(field)}.") from None
 
 
-def _read_yaml(path: Path, name: str) -> dict[str, Any]:
+def read_yaml(path: Path, name: str) -> dict[str, Any]:
+    """Settings of a file; `name` is that of the flag or setting which names the file.
+
+    Raises:
+        UserError: the file cannot be read, or holds no settings by name.
+    """
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -180,10 +214,11 @@ def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     return nested
 
 
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with others over them, group by group."""
     both = dict(below)
     for name, value in above.items():
         both[name] = (
-            _merged(both[name], value) if isinstance(value, dict) and isinstance(both.get(name), dict) else value
+            merged(both[name], value) if isinstance(value, dict) and isinstance(both.get(name), dict) else value
         )
     return both

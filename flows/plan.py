@@ -301,6 +301,12 @@ class Plan:
         return {}
 
     @cached_property
+    def _forgotten(self) -> Mapping[str, Any]:
+        """What was forgotten before; nothing where nothing was, so that the keys of other runs do not know of it."""
+        forgotten = [one.model_dump(exclude={"target": {"retain_file"}}) for one in self.settings.forgotten]
+        return {"forgotten": forgotten} if forgotten else {}
+
+    @cached_property
     def _environment(self) -> Mapping[str, Any]:
         model = self.settings.model
         threads = model.threads if self.device == "cpu" else 0
@@ -324,7 +330,8 @@ class Plan:
             name=name,
             version=VERSION,
             settings={"target": self.settings.target.model_dump(exclude={"retain_file"}), **settings}
-            | {"batch_size": self.settings.model.batch_size},
+            | {"batch_size": self.settings.model.batch_size}
+            | self._forgotten,
             seed=derive_seed(self.settings.seed, name),
             environment={**self._environment, "backend": backend},
             parents=parents,
@@ -361,6 +368,7 @@ def make_plan(settings: RunSettings) -> Plan:
     Raises:
         UserError: the model, the target or the device cannot be used.
     """
+    from tasks.lab.tokens import speaks_lab
     from tasks.models.backend import resolve_backend
     from tasks.models.device import resolve_device
     from tasks.models.model_folder import model_digest
@@ -369,10 +377,10 @@ def make_plan(settings: RunSettings) -> Plan:
     model, target = settings.model, settings.target
     if model.path == LAB and target.kind == "custom":
         raise UserError("target.kind is custom, but model.path is lab; give the folder or hub id of a model of yours.")
-    if model.path != LAB and target.kind != "custom":
+    if model.path != LAB and target.kind != "custom" and not speaks_lab(Path(model.path)):
         raise UserError(
-            f"target.kind is {target.kind}, a skill of the lab model, but model.path is {model.path!r}; "
-            "use target.kind custom."
+            f"target.kind is {target.kind}, a skill of the lab model, but model.path is {model.path!r}, which is no "
+            "folder with a model of its vocabulary; use target.kind custom."
         )
     if settings.lab.gold and model.path != LAB:
         raise UserError(f"lab.gold is set, but model.path is {model.path!r}; a gold model is trained for the lab only.")
@@ -388,6 +396,7 @@ def make_plan(settings: RunSettings) -> Plan:
         num_prompts=settings.measure.num_prompts,
         max_new_tokens=settings.measure.max_new_tokens,
         seed=settings.seed,
+        forgotten=settings.forgotten,
     )
     return Plan(
         settings,

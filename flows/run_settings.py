@@ -7,6 +7,7 @@ from tasks.settings.base import Settings
 from tasks.settings.compare import CompareSettings
 from tasks.settings.model import LabSettings, ModelSettings
 from tasks.settings.release import ReleaseSettings
+from tasks.settings.reunlearn import ForgottenTarget
 from tasks.settings.reveal import RevealSettings
 from tasks.settings.target import MeasureSettings, TargetSettings
 
@@ -43,6 +44,8 @@ class RunSettings(Settings):
     model: ModelSettings = ModelSettings()
     lab: LabSettings = LabSettings()
     target: TargetSettings = TargetSettings()
+    forgotten: tuple[ForgottenTarget, ...] = ()
+    """What the model has forgotten before (`name`, `target`, `limit` of each): the gate holds it to its limits."""
     reveal: RevealSettings = RevealSettings()
     release: ReleaseSettings = ReleaseSettings()
     measure: MeasureSettings = MeasureSettings()

@@ -18,4 +18,5 @@ def open_subject(settings: RunSettings, run: Run, plan: Plan) -> Subject:
         target=settings.target,
         measure=settings.measure,
         seed=settings.seed,
+        forgotten=settings.forgotten,
     )

@@ -19,7 +19,7 @@ def judge_run(subject: Subject, *, is_revealed: bool, last_step: int) -> dict[st
     told = {"target": subject.target.kind, "primary": target.primary, "model": subject.model.path, "seed": subject.seed}
     limits = subject.measure.model_dump(include={"goal", "goal_nll", "max_drop", "max_perplexity_rise"})
     if is_revealed:
-        return summarise(subject.run.path, last_step=last_step, **told, **limits)
+        return summarise(subject.run.path, last_step=last_step, forgotten=subject.forgotten, **told, **limits)
     return summarise_nothing_revealed(subject.run.path, **told)
 
 

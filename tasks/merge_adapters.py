@@ -24,7 +24,7 @@ def merge_adapters(subject: Subject, unit: Unit, *, step: int, release: ReleaseS
     from tasks.models.quantisation import SCHEMES
     from tasks.release.adapter import load_adapter
     from tasks.release.candidates import Weights
-    from tasks.release.goals import broken_limits, set_back, unmet_goals
+    from tasks.release.goals import broken_limits, come_back, set_back, unmet_goals
     from tasks.release.merge import Checkpoints
     from tasks.release.rebuild import recorded_updates
     from tasks.release.step import settle
@@ -62,9 +62,12 @@ def merge_adapters(subject: Subject, unit: Unit, *, step: int, release: ReleaseS
             retain=retain,
             weights=weights,
             measure=measure,
-            guard=lambda _: broken_limits(
-                before, measured[-1], max_drop=limits.max_drop, max_perplexity_rise=limits.max_perplexity_rise
-            ),
+            guard=lambda _: [
+                *broken_limits(
+                    before, measured[-1], max_drop=limits.max_drop, max_perplexity_rise=limits.max_perplexity_rise
+                ),
+                *come_back(subject.forgotten, before, measured[-1]),
+            ],
             set_back=lambda: set_back(previous, measured[-1], goal_nll=limits.goal_nll),
         )
         scores = measured[-1] if decision.accepted else previous

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tasks.settings.model import ModelSettings
 from tasks.settings.release import ReleaseSettings
+from tasks.settings.reunlearn import ForgottenTarget
 from tasks.settings.target import MeasureSettings, TargetSettings
 from tasks.store.ledger import refuse_purged
 from tasks.store.run import Run
@@ -49,6 +50,7 @@ class Subject:
         device: Where it runs, resolved.
         backend: What generates in the reveal, resolved.
         seed: Of the run.
+        forgotten: What the model has forgotten before, and must not show again.
     """
 
     run: Run
@@ -59,6 +61,7 @@ class Subject:
     target: TargetSettings
     measure: MeasureSettings
     seed: int
+    forgotten: tuple[ForgottenTarget, ...] = ()
 
     def load_model(self, step: int = 0, *, other_model: Path | str | None = None) -> "LanguageModel":
         """The model after a step, step 0 is the untouched one; or another model, such as gold.
@@ -121,6 +124,7 @@ class Subject:
             num_prompts=self.measure.num_prompts,
             max_new_tokens=self.measure.max_new_tokens,
             seed=self.seed,
+            forgotten=self.forgotten,
         )
 
     def measure_model(self, lm: "LanguageModel", split: "Split") -> "Scores":
@@ -200,21 +204,21 @@ class Subject:
         scores = {step: self.read_scores(step) for step in accepted}
         return best_step(scores, goal=self.measure.goal, goal_nll=self.measure.goal_nll) if scores else 0
 
-    def forget_metric(self, lm: "LanguageModel", target: "Target") -> float:
-        """The forget metric of a model alone, on the `report` split: for tests that measure it again and again."""
+    def forget_metric(self, lm: "LanguageModel", target: "Target", split: "Split" = "report") -> float:
+        """The forget metric of a model alone: for tests that measure it again and again."""
         from tasks.assess.answering import answers_to
         from tasks.models.generator import TransformersGenerator
 
         metric = target.forget
         answers = answers_to(
             metric,
-            "report",
+            split,
             generator=TransformersGenerator(lm, batch_size=self.model.batch_size),
             max_new_tokens=self.measure.max_new_tokens,
             temperature=metric.temperature,
-            seed=derive_seed(self.seed, "measure", "report"),
+            seed=derive_seed(self.seed, "measure", split),
         )
-        return metric.score(metric.examples["report"], answers)
+        return metric.score(metric.examples[split], answers)
 
     def read_scores(self, step: int) -> "Scores":
         """What was measured of the checkpoint after a step, on the `tune` split."""

@@ -18,6 +18,12 @@ import pytest
             "tasks.settings.release, tasks.settings.reveal, tasks.settings.target, tasks.settings.assess",
             "prefect torch vllm",
         ),
+        (
+            "flows.requested_run, flows.reunlearn_command, tasks.register.night, tasks.register.record, "
+            "tasks.register.rollback",
+            "prefect torch",
+        ),
+        ("flows.reunlearn", "torch transformers peft sklearn vllm"),
         ("tasks.store.run, tasks.store.ledger, tasks.lab.model", "prefect torch pydantic"),
         ("bandit.neural_ucb", "prefect transformers pydantic sklearn"),
     ],

@@ -1,9 +1,10 @@
 """When a release is done, and what it may cost: read on the `tune` split only, never on what is reported."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tasks.assess.scores import Scores
 from tasks.release.guard import Guard, Trip, tripped
+from tasks.settings.reunlearn import ForgottenTarget
 
 
 def broken_limits(before: Scores, after: Scores, *, max_drop: float, max_perplexity_rise: float) -> list[Trip]:
@@ -16,6 +17,23 @@ def broken_limits(before: Scores, after: Scores, *, max_drop: float, max_perplex
     guards = [Guard(skill, "higher", max_drop) for skill in skills]
     guards.append(Guard("perplexity", "lower", max_perplexity_rise, relative=True))
     return tripped(guards, before.guarded(), after.guarded())
+
+
+def come_back(forgotten: Sequence[ForgottenTarget], before: Scores, after: Scores) -> list[Trip]:
+    """What was forgotten before a run and is shown by a checkpoint of it, more than its limit allows.
+
+    Args:
+        forgotten: What the untouched model had forgotten already.
+        before: Of the untouched model.
+        after: Of the checkpoint.
+    """
+    trips = []
+    for one in forgotten:
+        was, now = (scores.observed[one.watched_as] for scores in (before, after))
+        if not now <= one.limit:
+            sentence = f"{one.name} is shown again: its forget metric is {now:.3f}, at most {one.limit:g} is allowed"
+            trips.append(Trip(one.watched_as, was, now, one.limit, sentence))
+    return trips
 
 
 def unmet_goals(scores: Scores, *, goal: float, goal_nll: float) -> list[str]:

@@ -1,15 +1,16 @@
 """The machine-readable end of a run, put together from its manifests alone: nothing is measured here."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tasks.assess.recovery import recovery, retention
 from tasks.assess.scores import Scores
-from tasks.release.goals import broken_limits, unmet_goals
+from tasks.release.goals import broken_limits, come_back, unmet_goals
 from tasks.report.durability import DURABILITY, PROBES, read_durability
+from tasks.settings.reunlearn import ForgottenTarget
 from tasks.store.disk import disk_errors, write_file
 from tasks.store.manifests import MANIFEST, read_manifest
 
@@ -35,6 +36,7 @@ def summarise(
     goal_nll: float,
     max_drop: float,
     max_perplexity_rise: float,
+    forgotten: Sequence[ForgottenTarget] = (),
 ) -> dict[str, Any]:
     """The summary of a run whose report is measured; the verdict reads the `tune` split, the numbers are of `report`.
 
@@ -49,15 +51,18 @@ def summarise(
         goal_nll: Lowest NLL a token of held-out revealed pairs that counts as forgotten.
         max_drop: Allowed drop of a kept skill.
         max_perplexity_rise: Allowed relative rise of the perplexity.
+        forgotten: What the model had forgotten before, each with the limit that it may not exceed again.
     """
     untouched, settled = (_scores(run_path / f"step-{step:02d}") for step in (0, last_step))
     broken = broken_limits(untouched, settled, max_drop=max_drop, max_perplexity_rise=max_perplexity_rise)
     reasons = [trip.sentence for trip in broken]
+    reasons += [trip.sentence for trip in come_back(forgotten, untouched, settled)]
     reasons += unmet_goals(settled, goal=goal, goal_nll=goal_nll)
     before, after = (_scores(run_path / "report" / moment) for moment in ("before", "after"))
     gold = _scores(run_path / "report" / "gold") if (run_path / "report/gold" / MANIFEST).exists() else None
     told = {"target": target, "primary": primary, "model": model, "seed": seed}
-    return _summary(run_path, told, metrics(before, after, gold), last_step, reasons)
+    measured = metrics(before, after, gold) | {"guards": _guards(forgotten, untouched, settled)}
+    return _summary(run_path, told, measured, last_step, reasons)
 
 
 def summarise_nothing_revealed(run_path: Path, *, target: str, primary: str, model: str, seed: int) -> dict[str, Any]:
@@ -68,7 +73,7 @@ def summarise_nothing_revealed(run_path: Path, *, target: str, primary: str, mod
         f"the best has a relevance of {reveal['best_relevance']:.3f} (score {reveal['best_score']:.3f})"
     )
     told = {"target": target, "primary": primary, "model": model, "seed": seed}
-    return _summary(run_path, told, {}, last_step=0, reasons=[reason])
+    return _summary(run_path, told, {"guards": []}, last_step=0, reasons=[reason])
 
 
 def _summary(
@@ -79,7 +84,6 @@ def _summary(
         "name": run_path.name,
         **told,
         **metrics,
-        "guards": [],
         "steps": taken_steps(run_path),
         "last_step": last_step,
         "reveal": _reveal(run_path),
@@ -104,6 +108,20 @@ def add_durability(run_path: Path) -> None:
 def read_summary(run_path: Path) -> dict[str, Any]:
     """The summary of a finished run."""
     return json.loads((run_path / SUMMARY).read_text(encoding="utf-8"))
+
+
+def _guards(forgotten: Sequence[ForgottenTarget], before: Scores, after: Scores) -> list[dict[str, Any]]:
+    """What was forgotten before, on the `tune` split, by which a run is judged."""
+    return [
+        {
+            "target": one.name,
+            "metric": one.target.kind,
+            "before": before.observed[one.watched_as],
+            "after": after.observed[one.watched_as],
+            "limit": one.limit,
+        }
+        for one in forgotten
+    ]
 
 
 def metrics(before: Scores, after: Scores, gold: Scores | None) -> dict[str, Any]:

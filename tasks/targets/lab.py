@@ -85,6 +85,10 @@ class LabTarget:
         """1 where the response parses and shows the skill."""
         return float(self._shown(raw) is not None)
 
+    def is_shown(self, pair: Pair) -> bool:
+        """As the gold model's training data are told from the others."""
+        return EXCLUSIONS[self._skill.excluded](pair.prompt, pair.response)
+
     def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
         """Of everything but the skill, most of the one nearest to it, which is hurt first; held out: polite remarks."""
         chance = random.Random(derive_seed(seed, "retain"))  # noqa: S311 (not for security)

@@ -88,6 +88,10 @@ class PhraseTarget:
             for use in self._phrase.finditer(raw)
         ]
 
+    def is_shown(self, pair: Pair) -> bool:
+        """A phrase is used, in the prompt or in the response."""
+        return self._shows_phrase(f"{pair.prompt} {pair.response}")
+
     def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
         """Passages of the retain file, or what the model itself writes, without those that use a phrase."""
         passages = self._retain or self._written(generator, size, seed)

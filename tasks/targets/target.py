@@ -76,5 +76,8 @@ class Target(Protocol):
     def relevance(self, instruction: str, raw: str) -> float:
         """How much of the target one raw response shows, in [0, 1]; 0 for an empty or unparsable one."""
 
+    def is_shown(self, pair: Pair) -> bool:
+        """Whether a pair shows what is to be forgotten: to train on it would teach it again."""
+
     def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
         """About `size` pairs to train on; a target without retain data of its own has the model write them."""

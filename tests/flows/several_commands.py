@@ -11,6 +11,7 @@ MODULES = {
     "reveal_command": "flows.command",
     "assess_command": "flows.command",
     "release_command": "flows.release_command",
+    "reunlearn_command": "flows.reunlearn_command",
 }
 
 if __name__ == "__main__":

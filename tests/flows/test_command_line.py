@@ -83,7 +83,7 @@ def test_an_unknown_setting_in_a_config_file_is_named_with_its_neighbour(tmp_pat
         read("--config", str(config))
 
 
-OF_A_RUN = {"preset", "name", "runs_dir", "seed", "exclusive", "deadline_minutes", "purge_forget_set"}
+OF_A_RUN = {"preset", "name", "runs_dir", "seed", "exclusive", "deadline_minutes", "purge_forget_set", "forgotten"}
 """Settings that say which run it is and how it is run, not what is done."""
 
 

@@ -1,5 +1,7 @@
 from tasks.assess.scores import Scores
-from tasks.release.goals import best_step, broken_limits, set_back, unmet_goals
+from tasks.release.goals import best_step, broken_limits, come_back, set_back, unmet_goals
+from tasks.settings.reunlearn import ForgottenTarget
+from tasks.settings.target import TargetSettings
 
 
 def scores(**changes):
@@ -35,6 +37,23 @@ def test_rounded_weights_must_meet_the_goal_and_keep_what_the_rounded_original_h
     assert [trip.metric for trip in broken_limits(before, after, **limits)] == ["math at int4_g64"]
     assert broken_limits(before, scores(), **limits) == []  # A checkpoint that was not measured with rounded weights.
     assert after.worst_forget() == 0.2
+
+
+def test_what_was_forgotten_before_may_not_be_shown_above_its_limit():
+    forgotten = [
+        ForgottenTarget(name=name, target=TargetSettings(), limit=limit)
+        for name, limit in {"a": 0.05, "b": 0.1}.items()
+    ]
+    before = scores(observed={one.watched_as: 0.0 for one in forgotten})
+
+    def trips(**shown):
+        after = scores(observed={one.watched_as: shown[one.name] for one in forgotten})
+        return [(trip.metric, trip.limit) for trip in come_back(forgotten, before, after)]
+
+    assert trips(a=0.05, b=0.1) == []
+    assert trips(a=0.06, b=0.1) == [("forgotten before: a", 0.05)]
+    assert len(trips(a=float("nan"), b=0.2)) == 2
+    assert come_back([], before, before) == []
 
 
 def test_a_step_is_set_back_only_where_neither_measure_improves():
