@@ -14,6 +14,7 @@ NEW = [
     "work queue by-hand: created, priority 1",
     "work queue scheduled: created, priority 2",
     "deployment reveal-release/by-hand: created",
+    "deployment reunlearn/nightly: created",
     "deployment assess/weekly: created",
     "automation reveal-release: silent run: created",
     "automation reveal-release: failed gate: created",
@@ -24,6 +25,7 @@ THERE = [
     "work queue by-hand: there",
     "work queue scheduled: there",
     "deployment reveal-release/by-hand: there, updated",
+    "deployment reunlearn/nightly: there, updated",
     "deployment assess/weekly: there, updated",
     "automation reveal-release: silent run: there, updated",
     "automation reveal-release: failed gate: there, updated",
@@ -42,13 +44,14 @@ def test_a_server_is_prepared_once_and_found_prepared_after(server, workplace, b
     (pool,) = [pool for pool in ask(server, "work_pools/filter") if pool["name"] == "reveal-release"]
     assert (pool["type"], pool["concurrency_limit"]) == ("process", 1)
     deployments = {deployment["name"]: deployment for deployment in ask(server, "deployments/filter")}
-    assert set(deployments) == {"by-hand", "weekly"}
+    assert set(deployments) == {"by-hand", "nightly", "weekly"}
     for deployment in deployments.values():
         assert deployment["global_concurrency_limit"]["limit"] == 1
         assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"
         (pull,) = deployment["pull_steps"]
         assert list(pull.values()) == [{"directory": str(workplace)}]
-    assert deployments["weekly"]["schedules"][0]["active"] is False
+    for name in ("nightly", "weekly"):
+        assert deployments[name]["schedules"][0]["active"] is False
     form = deployments["by-hand"]["parameter_openapi_schema"]
     assert {"seed", "exclusive", "deadline_minutes"} <= set(form["definitions"]["RunSettings"]["properties"])
     assert len(ask(server, "automations/filter")) == 3
