@@ -39,6 +39,8 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.release_step
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.forget_sets
+	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks.nights
 	$(BIN)/python -m benchmarks.bandit
 	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.embeddings
