@@ -87,8 +87,9 @@ def photograph_run(page, api, name, pictures):
     page.get_by_text(f"scores-{name}").wait_for()
     page.wait_for_timeout(5_000)
     page.screenshot(path=pictures / "artifacts.png")
-    found = httpx.get(f"{api}/artifacts/tradeoff-{name}/latest").raise_for_status().json()
-    page.goto(f"{api.removesuffix('/api')}/v2/artifacts/artifact/{found['id']}")
+    body = {"artifacts": {"key": {"any_": [f"tradeoff-{name}"]}}}
+    (found,) = httpx.post(f"{api}/artifacts/latest/filter", json=body).raise_for_status().json()
+    page.goto(f"{api.removesuffix('/api')}/v2/artifacts/artifact/{found['latest_id']}")
     page.get_by_role("img", name="step by step").wait_for()
     page.screenshot(path=pictures / "tradeoff.png")
 
