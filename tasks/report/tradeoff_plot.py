@@ -56,16 +56,18 @@ def tradeoff_plot(points: Sequence[Point], *, goal: float, max_drop: float) -> s
     parts += [text(LEFT - 6, y(tick) + 4, f"{tick:.1f}", "end") for tick in (0.0, 0.5, 1.0)]
     parts += [text(x(tick), bottom + 16, f"{tick:.3f}") for tick in (low, high / 2, high)]
     parts.append(text((LEFT + right) / 2, HEIGHT - 6, "largest drop of a kept skill"))
-    parts.append(text(LEFT + 8, TOP + 8, "forget metric", "start"))
+    parts.append(text((LEFT + right) / 2, TOP - 4, "forget metric (down) by step"))
     dashes = 'stroke="currentColor" stroke-dasharray="4 4" opacity="0.6"'
     parts.append(f'<path id="goal" d="M{LEFT} {y(goal):.1f}H{right}" {dashes}/>')
     parts.append(f'<path id="max-drop" d="M{x(max_drop):.1f} {TOP}V{bottom}" {dashes}/>')
     line = " ".join(f"{x(point.drop):.1f},{y(point.forget):.1f}" for point in points)
     parts.append(f'<polyline points="{line}" fill="none" stroke="currentColor" stroke-width="1.5"/>')
+    labels: dict[tuple[float, float], list[str]] = {}
     for point in points:
-        across, down = x(point.drop), y(point.forget)
+        labels.setdefault((x(point.drop), y(point.forget)), []).append(str(point.step))
+    for (across, down), steps in labels.items():
         parts.append(f'<circle cx="{across:.1f}" cy="{down:.1f}" r="3" fill="currentColor"/>')
-        parts.append(text(across + 6, down - 6, str(point.step), "start"))
+        parts.append(text(across + 6, down - 6, ", ".join(steps), "start"))
     title = "<title>Forget metric against the largest drop of a kept skill, step by step</title>"
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" font-size="11"'
     return "\n".join([f'{head} font-family="sans-serif">', STYLE, title, *parts, "</svg>"]) + "\n"

@@ -76,7 +76,7 @@ def ended(api, flow_run, *, within_s):
     pytest.fail(f"the flow run is still {found['state_name']}")
 
 
-def photograph_run(page, name, pictures):
+def photograph_run(page, api, name, pictures):
     """The run's page, its artifacts, and the picture among them, as a person sees them."""
     page.reload()
     page.get_by_role("tab", name="Artifacts").wait_for()
@@ -87,7 +87,9 @@ def photograph_run(page, name, pictures):
     page.get_by_text(f"scores-{name}").wait_for()
     page.wait_for_timeout(5_000)
     page.screenshot(path=pictures / "artifacts.png")
-    page.get_by_text(f"tradeoff-{name}").click()
+    body = {"artifacts": {"key": {"any_": [f"tradeoff-{name}"]}}}
+    (found,) = httpx.post(f"{api}/artifacts/latest/filter", json=body).raise_for_status().json()
+    page.goto(f"{api.removesuffix('/api')}/v2/artifacts/artifact/{found['latest_id']}")
     page.get_by_role("img", name="step by step").wait_for()
     page.screenshot(path=pictures / "tradeoff.png")
 
@@ -100,7 +102,7 @@ def test_a_form_filled_in_leads_to_an_accepted_model(server, worker, workplace, 
     found = ended(api, flow_run, within_s=1200)
     assert (found["state_type"], found["state"]["message"]) == ("COMPLETED", "accepted")
     assert found["name"] == f"lab-toxicity-s{SEED}"
-    photograph_run(page, found["name"], tmp_path)
+    photograph_run(page, api, found["name"], tmp_path)
 
     run = workplace / "runs" / f"lab-toxicity-s{SEED}"
     assert json.loads((run / "summary.json").read_text())["verdict"] == "accepted"

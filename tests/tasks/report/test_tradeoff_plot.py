@@ -43,5 +43,11 @@ def test_a_line_joins_the_steps_that_are_numbered():
     assert {"0", "1", "4"} <= {text.text for text in root.iter(f"{SVG}text")}
 
 
+def test_steps_at_one_place_share_a_dot_and_a_label():
+    root = drawn(Point(0, 1.0, 0.0), Point(1, 1.0, 0.0), Point(2, 0.1, 0.02))
+    assert len(dots(root)) == 2
+    assert "0, 1" in {text.text for text in root.iter(f"{SVG}text")}
+
+
 def test_a_run_without_steps_is_drawn():
     assert len(dots(drawn(Point(0, 1.0, 0.0)))) == 1
