@@ -15,6 +15,8 @@ from flows.requested_run import forget_limit, read_run_settings, requested_run
 from flows.reunlearn_settings import ReunlearnSettings
 from flows.reveal_release import reveal_release
 from flows.run_settings import RunSettings
+from flows.turn import alone
+from tasks.announce import LEAK_FOUND, announce
 from tasks.audit_model import audit_model
 from tasks.register.cases import Case
 from tasks.register.night import Finding, broken_limits
@@ -25,7 +27,6 @@ from tasks.report.summary import SUMMARY, read_summary
 from tasks.store.digests import file_digest
 from tasks.store.folders import verify_folder
 from tasks.store.keys import Unit, json_digest
-from tasks.store.lock import run_lock
 from tasks.store.manifests import MANIFEST
 from tasks.store.run import Run
 from tasks.store.seeds import derive_seed
@@ -46,13 +47,15 @@ class NightlyWork:
         settings = read_run_settings(self.settings, case.released)
         subject = _subject(settings, case.released, Path(model.path))
         unit = self._audit_unit(settings, subject, model)
-        with run_lock(subject.run.path / ".lock"):
+        with alone(subject.run, subject.device, exclusive=settings.exclusive):
             reused = subject.run.find(unit) is not None
             verify_folder(subject.run.path / "search")
             audited = audit_model(subject, unit, reveal=settings.reveal, queries=self.settings.audit.queries)
         scores = audited.manifest()["scores"]
         limit = forget_limit(settings.measure.goal, self.settings)
         leaks = broken_limits(scores, limit=limit, max_yield=self.settings.audit.max_yield)
+        if leaks:
+            announce(LEAK_FOUND, case.released, {"model": model.digest, "request": case.request.id, "why": leaks})
         return Finding(scores | {"limit": limit}, leaks, reused)
 
     def begin(self, request: Request, model: Version, forgotten: Sequence[Case]) -> str:

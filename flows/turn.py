@@ -37,11 +37,17 @@ def turn(run: Run, plan: Plan) -> Iterator[None]:
         UserError: another process works on this run; or the deadline was reached.
     """
     settings = plan.settings
+    with deadline(settings.deadline_minutes), alone(run, plan.device, exclusive=settings.exclusive):
+        yield
+
+
+@contextmanager
+def alone(run: Run, device: str, *, exclusive: bool) -> Iterator[None]:
+    """`turn` without a deadline, for work that has no plan."""
     with ExitStack() as held:
-        held.enter_context(deadline(settings.deadline_minutes))
         held.enter_context(run_lock(run.path / ".lock"))
-        if plan.device == "cuda" or settings.exclusive:
-            held.enter_context(queue_lock(accelerator_lock(plan.device), run.name, _Waiting(run.name)))
+        if device == "cuda" or exclusive:
+            held.enter_context(queue_lock(accelerator_lock(device), run.name, _Waiting(run.name)))
         yield
 
 
