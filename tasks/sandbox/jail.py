@@ -127,6 +127,7 @@ def _own_files(uid: int, disk_bytes: int) -> None:
     folders = [path for path in folders if path not in links]
     if not any(_STANDARD_LIBRARY.is_relative_to(path) for path in folders):
         folders.append(_STANDARD_LIBRARY)
+    os.umask(0o022)  # Not the caller's: the user that the program runs as must get through folders that root makes.
     _mount("none", _ROOT, None, _MS_REC | _MS_PRIVATE)
     _mount("tmpfs", _TMP, "tmpfs", _MS_NOSUID | _MS_NODEV | _MS_NOEXEC, "size=1m,mode=0755")
     (_TMP / "old").mkdir()

@@ -39,6 +39,15 @@ def test_a_right_program_passes(program, test):
     assert _outcome(program, test).status == "passed"
 
 
+def test_it_does_not_depend_on_the_umask_of_the_caller():
+    """Our commands set a private one; modules that are libraries, such as hashlib's, are read in the jail."""
+    before = os.umask(0o077)
+    try:
+        assert _outcome("import hashlib\ndef f(x): return 2", "assert f(1) == 2").status == "passed"
+    finally:
+        os.umask(before)
+
+
 @pytest.mark.parametrize(
     ("program", "test", "why"),
     [
