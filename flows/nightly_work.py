@@ -58,9 +58,10 @@ class NightlyWork:
             announce(LEAK_FOUND, case.released, {"model": model.digest, "request": case.request.id, "why": leaks})
         return Finding(scores | {"limit": limit}, leaks, reused)
 
-    def begin(self, request: Request, model: Version, forgotten: Sequence[Case]) -> str:
-        """Claim the folder of a run for a request."""
-        run, _ = open_run(requested_run(request, self.settings, model=model, forgotten=forgotten))
+    def begin(self, request: Request, model: Version, forgotten: Sequence[Case], attempt: int) -> str:
+        """Claim the folder of a run for a request; another attempt has another seed."""
+        settings = self.settings.model_copy(update={"seed": self.settings.seed + attempt})
+        run, _ = open_run(requested_run(request, settings, model=model, forgotten=forgotten))
         return run.name
 
     def release(self, run: str) -> tuple[str, Sequence[str]]:

@@ -52,6 +52,7 @@ def reunlearn(settings: ReunlearnSettings) -> State:
             runs_dir=Path(settings.runs_dir),
             approval=settings.approval,
             time=time,
+            max_attempts=settings.attempts,
         )
         told = record.close_night(night.spend(), register, production=production, began=began)
         show_night(told)

@@ -19,6 +19,8 @@ class ReunlearnSettings(Settings):
     """YAML file of run settings that go over the preset of every request: device, backend, text to keep."""
     seed: int = Field(0, ge=0, le=2**31 - 1)
     """Seed of the runs."""
+    attempts: int = Field(3, ge=1, le=100)
+    """Nights in a row in which a request is tried, each time with the next seed, when its limits reject the run."""
     audit: AuditSettings = AuditSettings()
     approval: ApprovalSettings = ApprovalSettings()
     """For every request; one may ask for more of its own."""

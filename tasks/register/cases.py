@@ -23,6 +23,7 @@ class Case:
         base: Digest of the model in production that the open run starts from.
         waits_since: When the open run began to wait for approval, in UTC; empty: it does not wait.
         rejected: Name of the last run that was rejected; empty: none was.
+        attempts: Runs in a row that their limits rejected; a person's rejection does not count.
     """
 
     request: Request
@@ -31,6 +32,7 @@ class Case:
     base: str = ""
     waits_since: str = ""
     rejected: str = ""
+    attempts: int = 0
 
     def begun(self, request: Request, run: str, base: str) -> "Case":
         """With a run that is begun for the request as it is now."""
@@ -40,8 +42,8 @@ class Case:
         """With its open run waiting."""
         return replace(self, waits_since=since)
 
-    def settled(self, *, released: str = "", rejected: str = "") -> "Case":
-        """Without an open run; what is not given stays as it was."""
+    def settled(self, *, released: str = "", rejected: str = "", counts: bool = False) -> "Case":
+        """Without an open run; what is not given stays as it was. `counts`: the rejection is one more attempt."""
         return replace(
             self,
             open_run="",
@@ -49,6 +51,7 @@ class Case:
             waits_since="",
             released=released or self.released,
             rejected=rejected or ("" if released else self.rejected),
+            attempts=0 if released else self.attempts + counts,
         )
 
 

@@ -64,13 +64,14 @@ class Work(Protocol):
     def audit(self, case: Case, model: Version) -> Finding:
         """Whether the model in production shows what a request made it forget."""
 
-    def begin(self, request: Request, model: Version, forgotten: Sequence[Case]) -> str:
+    def begin(self, request: Request, model: Version, forgotten: Sequence[Case], attempt: int) -> str:
         """Begin a run for a request, or return to one that was begun with the same settings; its name.
 
         Args:
             request: What is to be forgotten.
             model: The run starts from it.
             forgotten: What the run may not bring back.
+            attempt: Another one makes other draws; from 0.
         """
 
     def release(self, run: str) -> tuple[str, Sequence[str]]:
@@ -113,6 +114,7 @@ class Night:
         runs_dir: Folder of all runs.
         approval: Holds for every request, beside its own.
         time: Of the night, in UTC.
+        max_attempts: Nights in a row in which a request is tried with other draws after its limits rejected a run.
     """
 
     work: Work
@@ -122,6 +124,7 @@ class Night:
     runs_dir: Path
     approval: ApprovalSettings
     time: datetime
+    max_attempts: int = 1
     _report: Report = field(init=False)
 
     def spend(self) -> Report:
@@ -215,7 +218,7 @@ class Night:
         ]
         case = self.cases.get(request)
         try:
-            run = self.work.begin(request, model, kept)
+            run = self.work.begin(request, model, kept, min(case.attempts, self.max_attempts - 1))
         except UserError as error:
             self._tell(Case(request), why, "refused", [str(error)])
             return False
@@ -248,7 +251,8 @@ class Night:
             return False
         if verdict == "rejected":
             self._tell(case, why, "rejected", reasons)
-            self.cases.put(case.settled(rejected=run))
+            by_person = read_verdict(self.runs_dir / run) is not None
+            self.cases.put(case.settled(rejected=run, counts=not by_person))
             return False
         return self._decide(case, why)
 

@@ -44,14 +44,14 @@ class FakeWork:
         leaks = ["it is back"] if case.request.id in self.leaking else []
         return Finding({"forget": 0.0, "limit": 0.05}, leaks)
 
-    def begin(self, request, model, forgotten):
+    def begin(self, request, model, forgotten, attempt):
         names = sorted(case.request.id for case in forgotten)
         self.done.append(("begin", request.id, model.version, names))
         outcome = self.outcomes.get(f"begin {request.id}")
         if outcome:
             raise outcome
         work = request.model_dump(mode="json", include={"id", "preset", "target", "limits"})
-        return f"{request.id}-{json_digest([work, model.digest])[:6]}"
+        return f"{request.id}-{json_digest([work, model.digest, attempt])[:6]}"
 
     def release(self, run):
         name = run.rpartition("-")[0]
@@ -85,6 +85,7 @@ class House:
         self.register: dict[str, Request] = {}
         self.refused: dict[str, str] = {}
         self.approval = ApprovalSettings()
+        self.max_attempts = 1
         self.work = FakeWork(self)
         publish(self.production, make_model("outside"))
 
@@ -102,6 +103,7 @@ class House:
             runs_dir=self.runs_dir,
             approval=self.approval,
             time=EVENING + timedelta(days=days),
+            max_attempts=self.max_attempts,
         )
         return self.record.close_night(night.spend(), register, production=self.production, began="now")
 
@@ -203,6 +205,28 @@ class TestNight:
         house.ask("a", limits={"goal": 0.1})
         house.work.outcomes.clear()
         assert told(house.night(days=2)) == [("a", "new", "accepted")]
+
+    def test_what_its_limits_rejected_is_tried_with_other_draws_so_many_nights(self, house):
+        house.max_attempts = 2
+        house.ask("a")
+        house.work.outcomes["a"] = "rejected"
+        runs = [house.night(days=day)["released"][0]["run"] for day in range(3)]
+        assert runs[0] != runs[1] == runs[2]
+        assert ("release", "a") not in house.work.done
+        house.max_attempts = 3
+        house.work.outcomes.clear()
+        assert told(house.night(days=3)) == [("a", "new", "accepted")]
+        assert next(iter(house.cases)).attempts == 0
+
+    def test_what_a_person_rejected_is_not_tried_with_other_draws(self, house):
+        house.max_attempts = 3
+        house.ask("a")
+        run = house.night()["released"][0]["run"]
+        roll_back_production(house.production, house.runs_dir, reason="odd", name="Ada")
+        house.work.leaking = {"a"}
+        for day in (1, 2):
+            assert [one["run"] for one in house.night(days=day)["released"]] == [run]
+        assert house.version.path.endswith("/outside")
 
     def test_a_changed_request_is_carried_out_anew_and_one_asked_by_another_is_not(self, house):
         house.ask("a")
