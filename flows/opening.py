@@ -9,6 +9,9 @@ from tasks.settings.errors import UserError
 from tasks.store.run import Run
 
 
+_DEFAULTS = RunSettings().model_dump(mode="json")
+
+
 def open_run(settings: RunSettings) -> tuple[Run, Plan]:
     """The run of these settings, begun or returned to, and its plan.
 
@@ -21,6 +24,7 @@ def open_run(settings: RunSettings) -> tuple[Run, Plan]:
         settings.run_name,
         settings.model_dump(mode="json", exclude_unset=True),
         settings.model_dump(mode="json"),
+        defaults=_DEFAULTS,
         ignore=MAY_CHANGE,
     )
     return run, plan
@@ -30,7 +34,8 @@ def peek_run(settings: RunSettings) -> tuple[Run, Plan]:
     """As `open_run`, but nothing is created."""
     plan = make_plan(settings)
     resolved = settings.model_dump(mode="json")
-    return Run.peek(Path(settings.runs_dir), settings.run_name, {}, resolved, ignore=MAY_CHANGE), plan
+    run = Run.peek(Path(settings.runs_dir), settings.run_name, {}, resolved, defaults=_DEFAULTS, ignore=MAY_CHANGE)
+    return run, plan
 
 
 def open_assessment(settings: RunSettings) -> tuple[Run, Plan, int]:

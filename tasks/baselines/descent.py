@@ -21,9 +21,9 @@ from tasks.models.pair import Pair
 from tasks.release.training import endless_permutations, learning_rate_share, response_logits
 from tasks.store.seeds import derive_seed
 
-LEARNING_RATE = Knob("learning_rate", 1e-4, 2e-3)
+LEARNING_RATE = Knob("learning_rate", 2e-4, 1.5e-3)
 """For a model of half a million weights (ours); models of billions are trained at about 1e-5, as in TOFU."""
-UPDATES = Knob("updates", 16, 256, whole=True)
+UPDATES = Knob("updates", 64, 256, whole=True)
 RETAIN_WEIGHT = Knob("retain_weight", 1, 16)
 """In TOFU both terms weigh the same: the low end."""
 MAX_GRAD_NORM = 1.0

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -39,6 +40,7 @@ class Run:
         given: Mapping[str, Any],
         resolved: Mapping[str, Any],
         *,
+        defaults: Mapping[str, Any] = MappingProxyType({}),
         ignore: Collection[str] = (),
     ) -> "Run":
         """Begin a run, or return to one that was begun with the same settings.
@@ -50,13 +52,14 @@ class Run:
             name: 1 to 60 of a-z, 0-9 and dashes.
             given: Settings as the user gave them, JSON values; recorded only.
             resolved: All settings with their defaults, JSON values; these must be equal.
+            defaults: Of all settings: a run that was begun before a setting was there counts as begun with its default.
             ignore: Dotted paths in ``resolved`` that cannot change numbers and may differ.
 
         Raises:
             UserError: the name has other characters; the run was begun with other settings, each is named; the folder
                 holds something that is no run, or its settings are damaged; or the folder cannot be written.
         """
-        run = cls.peek(runs_dir, name, given, resolved, ignore=ignore)
+        run = cls.peek(runs_dir, name, given, resolved, defaults=defaults, ignore=ignore)
         with disk_errors(runs_dir):
             make_private_folder(run.path)
             if not (run.path / SETTINGS).exists():
@@ -72,6 +75,7 @@ class Run:
         given: Mapping[str, Any],
         resolved: Mapping[str, Any],
         *,
+        defaults: Mapping[str, Any] = MappingProxyType({}),
         ignore: Collection[str] = (),
     ) -> "Run":
         """As `open`, with the same refusals, but nothing is created: for a plan."""
@@ -79,7 +83,8 @@ class Run:
             raise UserError(f"run name {name!r} cannot be used: it takes 1 to 60 of a-z, 0-9 and dashes")
         path = Path(runs_dir) / name
         if (path / SETTINGS).exists():
-            changes = differences(_recorded(path / SETTINGS), _plain(resolved), ignore=ignore)
+            begun = _completed(_recorded(path / SETTINGS), _plain(defaults))
+            changes = differences(begun, _plain(resolved), ignore=ignore)
             if changes:
                 raise UserError(
                     f"run {name} in {runs_dir} was begun with other settings ({'; '.join(changes)}): "
@@ -112,6 +117,15 @@ def _recorded(path: Path) -> dict[str, Any]:
         return dict(yaml.safe_load(path.read_bytes())["resolved"])
     except (OSError, yaml.YAMLError, LookupError, TypeError, ValueError) as error:
         raise UserError(f"{path} is damaged: choose another run name, or put the file back") from error
+
+
+def _completed(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with the defaults of those that are missing, group by group."""
+    both = {**defaults, **settings}
+    for name in settings.keys() & defaults.keys():
+        if isinstance(settings[name], Mapping) and isinstance(defaults[name], Mapping):
+            both[name] = _completed(settings[name], defaults[name])
+    return both
 
 
 def _is_empty(path: Path) -> bool:
