@@ -8,7 +8,6 @@ from tasks.report.summary import SUMMARY, read_summary
 from tasks.settings.errors import UserError
 from tasks.store.run import Run
 
-
 _DEFAULTS = RunSettings().model_dump(mode="json")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.run_settings import RunSettings
 from tasks.settings.assess import Probe
-from tasks.settings.compare import Compared
+from tasks.settings.compare import Compared, compared_folder
 from tasks.settings.errors import UserError
 from tasks.settings.model import LAB
 from tasks.store.digests import file_digest
@@ -231,21 +231,25 @@ class Plan:
     def compared_model(self, compared: Compared) -> Unit:
         """The model of a method's best trial; that of `sisa`, which has none, is made from gold."""
         if compared.method == "sisa":
-            return self._unit("compare/sisa/model", {}, self.gold)
+            return self._unit(f"{self._best(compared)}/model", {}, self.gold)
         settings = {"measure": self._some("measure", GUARD)}
-        return self._unit(f"compare/{compared.label}/model", settings, *self.trials(compared))
+        return self._unit(f"{self._best(compared)}/model", settings, *self.trials(compared))
 
     def compared_report(self, compared: Compared) -> Unit:
         """That model, measured on the report split."""
         settings = {"measure": self._some("measure", ("report_prompts", *MEASURED))}
         parents = self.retain_set, self.forget_set, self.compared_model(compared)
-        return self._unit(f"compare/{compared.label}/report", settings, *parents)
+        return self._unit(f"{self._best(compared)}/report", settings, *parents)
 
     def compared_probe(self, probe: Probe, compared: Compared) -> Unit:
         """A recovery test of that model."""
         settings, parents = self._probe(probe)
         parents = *parents, self.compared_model(compared)
-        return self._unit(f"compare/{compared.label}/{probe}", settings, *parents)
+        return self._unit(f"{self._best(compared)}/{probe}", settings, *parents)
+
+    def _best(self, compared: Compared) -> str:
+        """The folder of what is reported of a method: the best of so many trials, so that more may be added."""
+        return compared_folder(compared, self.settings.compare.trials)
 
     def comparison(self) -> Iterator[Unit]:
         """All units of the methods that are compared with a run, beside the run's own, in the order of work."""

@@ -15,7 +15,7 @@ from tasks.release.goals import broken_limits
 from tasks.report.durability import DURABILITY, probe_metrics, read_durability
 from tasks.report.summary import metrics, read_summary
 from tasks.report.tables import Row, markdown_table, print_rows
-from tasks.settings.compare import Compared
+from tasks.settings.compare import Compared, compared_folder
 from tasks.settings.target import MeasureSettings
 from tasks.store.manifests import MANIFEST, read_manifest
 
@@ -61,7 +61,7 @@ def comparison(
             continue
         limits = measure.model_dump(include={"max_drop", "max_perplexity_rise"})
         before = _scores(run_path / "report/before")
-        found = [_own_row(run_path), _gold_row(run_path), *(_row(run_path, one) for one in compared)]
+        found = [_own_row(run_path), _gold_row(run_path), *(_row(run_path, one, trials) for one in compared)]
         for row, after in (one for one in found if one):
             within = not broken_limits(before, after, **limits)
             marks = {"seed": seed, "within_limits": within, "met_goal": after.worst_forget() <= measure.goal}
@@ -150,8 +150,8 @@ def _gold_row(run_path: Path) -> tuple[dict[str, Any], Scores] | None:
     return row | {"durability": _durability(run_path, "gold")}, _scores(run_path / "report/gold")
 
 
-def _row(run_path: Path, compared: Compared) -> tuple[dict[str, Any], Scores] | None:
-    folder = run_path / "compare" / compared.label
+def _row(run_path: Path, compared: Compared, num_trials: int) -> tuple[dict[str, Any], Scores] | None:
+    folder = run_path / compared_folder(compared, num_trials)
     if not (folder / "report" / MANIFEST).exists():
         return None
     row = _described(compared.method, label=compared.label, data="true" if compared.true_data else "revealed")
@@ -162,17 +162,20 @@ def _row(run_path: Path, compared: Compared) -> tuple[dict[str, Any], Scores] | 
         row |= {"data": "true", "trials": [], "cost": cost}
         row |= {"settings": choice["knobs"] | {"forget_before": choice["forget_before"]}}
     else:
-        row |= _tried(run_path, folder)
+        row |= _tried(run_path, folder, num_trials)
     probes = {path.parent.name: json.loads(path.read_text()) for path in folder.glob("*/probe.json")}
     found = {probe: _at(probe_metrics(probe, [result]), "before") for probe, result in probes.items()}
     return row | {"durability": found}, _scores(folder / "report")
 
 
-def _tried(run_path: Path, folder: Path) -> dict[str, Any]:
+def _tried(run_path: Path, folder: Path, num_trials: int) -> dict[str, Any]:
     """The trials of a method, the chosen one, and what both have cost."""
     choice = json.loads((folder / "model/choice.json").read_text())
     before = _scores(run_path / "step-00")
-    trials = {path: json.loads((path / "trial.json").read_text()) for path in sorted(folder.glob("trial-*"))}
+    trials = {
+        path: json.loads((path / "trial.json").read_text())
+        for path in sorted(folder.parent.glob("trial-*"))[:num_trials]
+    }
     told = [
         {"settings": trial["knobs"], "failed": trial["diverged"], "chosen": number == choice["trial"]}
         | (_outcome(before, Scores.from_json(trial["scores"])) if trial["scores"] else {})

@@ -37,6 +37,11 @@ class Compared:
         return f"{self.method}-true-data" if self.true_data else self.method
 
 
+def compared_folder(compared: Compared, trials: int) -> str:
+    """Where in a run the best of so many trials of a method is, its model and what was measured of it."""
+    return "compare/sisa" if compared.method == "sisa" else f"compare/{compared.label}/best-of-{trials:02d}"
+
+
 class CompareSettings(Settings):
     """The other methods: what `flows.compare` runs beside the release; a run itself needs none of it."""
 

@@ -69,7 +69,7 @@ def test_the_model_is_the_best_trials(compared):
     """It is made again: its weights must be those that the trial was measured with."""
     runs_dir, _ = compared
     run = runs_dir / "lab-toxicity-s0" / "compare/grad-diff"
-    choice = json.loads((run / "model/choice.json").read_text())
+    choice = json.loads((run / "best-of-02/model/choice.json").read_text())
     trial = json.loads((run / f"trial-{choice['trial']:02d}/trial.json").read_text())
     assert (choice["knobs"], choice["spent"]) == (trial["knobs"], trial["spent"])
 
@@ -78,7 +78,7 @@ def test_the_model_is_the_best_trials(compared):
     from tasks.models.pair_file import read_pairs
 
     pairs = read_pairs(run.parents[1] / "forget-set/forget-set.jsonl", "held_out")
-    nll = nll_per_token(load_language_model(run / "model"), pairs, batch_size=128)
+    nll = nll_per_token(load_language_model(run / "best-of-02/model"), pairs, batch_size=128)
     assert float(nll.mean()) == pytest.approx(trial["scores"]["own_nll"], abs=1e-4)
 
 

@@ -123,7 +123,7 @@ def test_a_setting_that_came_later_counts_as_its_default(tmp_path):
     Run.open(tmp_path, "a", {}, before)
     now = {"seed": 7, "search": {"rate": 0.1, "rounds": 2}, "words": []}
     assert Run.open(tmp_path, "a", {}, now, defaults=defaults).name == "a"
-    with pytest.raises(UserError, match="search.rounds was 2, is now 3"):
+    with pytest.raises(UserError, match=r"search\.rounds was 2, is now 3"):
         Run.open(tmp_path, "a", {}, now | {"search": {"rate": 0.1, "rounds": 3}}, defaults=defaults)
-    with pytest.raises(UserError, match="search.rate was 0.1, is now 0.5"):
+    with pytest.raises(UserError, match=r"search\.rate was 0\.1, is now 0\.5"):
         Run.peek(tmp_path, "a", {}, defaults | {"seed": 7}, defaults=defaults)
