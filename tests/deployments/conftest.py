@@ -49,7 +49,7 @@ def postgres_folder() -> Path | None:
     return found[-1].parent if found else None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def database(tmp_path_factory) -> Iterator[str | None]:
     """Address of an empty PostgreSQL of its own; None, which is Prefect's SQLite, where it is not installed."""
     if not (programs := postgres_folder()):
@@ -78,7 +78,7 @@ def database(tmp_path_factory) -> Iterator[str | None]:
         shutil.rmtree(data)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(tmp_path_factory, database) -> Iterator[dict[str, str]]:
     """The environment of a client of a Prefect server that runs here, on PostgreSQL where that is installed."""
     folder, port = tmp_path_factory.mktemp("server"), free_port()
@@ -102,7 +102,7 @@ def server(tmp_path_factory, database) -> Iterator[dict[str, str]]:
         yield environment | {"PREFECT_API_URL": address}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def workplace(tmp_path_factory) -> Path:
     """The folder in which deployments are registered, and therefore work."""
     return tmp_path_factory.mktemp("workplace")
@@ -116,6 +116,6 @@ def bootstrap(server: dict[str, str], workplace: Path) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def bootstrapped(server, workplace) -> list[str]:
     return bootstrap(server, workplace)
