@@ -1,6 +1,6 @@
 """Ten nights of re-unlearning on the lab model, simulated one after another.
 
-    python -m benchmarks.nights [--seed 10] [--folder runs/nights]       again after a kill: it goes on
+    python -m benchmarks.nights [--seed 11] [--folder runs/nights]       again after a kill: it goes on
 
 Night 1: two requests. Before night 4 the model in production is fine-tuned on forget-like data. Night 7: a third
 request. All others have nothing to do. After each night the forget metric of everything that was forgotten so far is
@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import torch
+import yaml
 
 from flows.command import prepare_prefect
 from tasks.lab.model import lab_model
@@ -36,11 +37,14 @@ REQUESTS = {1: ("toxicity", "person"), 7: ("coding",)}
 FINE_TUNED = 4
 FINE_TUNING = {"group": "rude", "num_pairs": 256, "num_steps": 48, "batch_size": 32, "learning_rate": 1e-3}
 KINDS = ("toxicity", "person", "coding")
+RUN_SETTINGS = {"release": {"open_below": 8.0}}
+"""Over the presets: of a model that was fine-tuned on the target pairs close at 5 nats while greedy answers still show it
+(seed 10: .070 left at 5, accepted at 8)."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=10, help="of the lab model; a development seed")
+    parser.add_argument("--seed", type=int, default=11, help="of the lab model; settings were chosen on 10")
     parser.add_argument("--folder", type=Path, default=Path("runs/nights"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -54,11 +58,13 @@ def main() -> None:
     if not production.exists():
         shutil.copytree(lab_model(arguments.seed).folder, folder / "from-outside", dirs_exist_ok=True)
         adopt_model(production, folder / "from-outside", name="simulation")
+    write_file(folder / "run-settings.yaml", yaml.safe_dump(RUN_SETTINGS))
     num_spent = len(Record.beside(production).nights())
     settings = ReunlearnSettings(
         register_dir=str(folder / "register"),
         production=str(production),
         runs_dir=str(folder / "runs"),
+        run_settings=str(folder / "run-settings.yaml"),
         seed=arguments.seed,
     )
     print("| night | audited | found | released | published | s | forget metrics after it | highest / limit |")
