@@ -36,6 +36,7 @@ def main() -> int:
     how.add_argument("--full-disk", action="store_true")
     how.add_argument("--under-prefect", action="store_true")
     arguments = parser.parse_args()
+    import_everything()
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         prepared = Path(folder) / "prepared"
         prepare(prepared)
@@ -69,7 +70,6 @@ def killed(prepared: Path, folder: Path, kills: int, chance: random.Random) -> I
 
 def spend_undisturbed(prepared: Path, folder: Path) -> tuple[Scene, Ended]:
     """What all others are compared with, and what it took."""
-    import_everything()
     whole = Scene(prepared, folder / "whole").begin()
     ended = attempt(whole.spend, whole.folder)
     assert ended.code == 0, ended.words
@@ -127,7 +127,7 @@ def problems(check: Callable[[], None]) -> list[str]:
 
 
 def import_everything() -> None:
-    """Before the first fork, so that an attempt costs its work alone."""
+    """Before the first fork, so that an attempt costs its work alone; with one thread, since others end at a fork."""
     import torch
 
     for name in IMPORTED:
