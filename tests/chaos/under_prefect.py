@@ -17,10 +17,12 @@ from typing import Any
 
 import httpx
 
+from tasks.settings.base import Settings
 from tests.chaos.kills import differences, problems, say
 from tests.chaos.night import Scene
 from tests.deployments.conftest import QUIET, free_port
 
+NIGHTLY = "reunlearn/nightly"
 VICTIMS = ("flow process", "worker", "server")
 OVER = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 PATIENCE_S = 300.0
@@ -38,10 +40,10 @@ class Services:
         self._port = free_port()
         self._api = f"http://127.0.0.1:{self._port}/api"
         home = {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": self._api}
-        self._environment = os.environ | QUIET | home | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        self.environment = os.environ | QUIET | home | {"PYTHONPATH": str(Path(__file__).parents[2])}
         self._running: dict[str, subprocess.Popen] = {}
         self.start("server")
-        subprocess.run([sys.executable, "-m", "deployments.bootstrap"], env=self._environment, cwd=folder, check=True)
+        subprocess.run([sys.executable, "-m", "deployments.bootstrap"], env=self.environment, cwd=folder, check=True)
         self.start("worker")
 
     def start(self, name: str) -> None:
@@ -52,7 +54,7 @@ class Services:
         command = [sys.executable, "-m", "prefect", *told]
         with (self._folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(
-                command, env=self._environment, cwd=self._folder, stdout=log, stderr=log
+                command, env=self.environment, cwd=self._folder, stdout=log, stderr=log
             )
         if name == "server":
             wait_for(self._is_healthy)
@@ -66,21 +68,24 @@ class Services:
             self._running[name].terminate()
             self._running[name].wait(60)
 
-    def submit(self, scene: Scene) -> str:
-        """Have the worker spend a night; returns the id of the flow run."""
-        deployment = self._ask("GET", "/deployments/name/reunlearn/nightly")["id"]
-        told = {"parameters": {"settings": scene.settings.model_dump(mode="json")}, "state": {"type": "SCHEDULED"}}
-        return self._ask("POST", f"/deployments/{deployment}/create_flow_run", told)["id"]
+    def submit(self, deployment: str, settings: Settings) -> str:
+        """Have the worker run a flow; returns the id of the flow run."""
+        number = self.ask("GET", f"/deployments/name/{deployment}")["id"]
+        told = {"parameters": {"settings": settings.model_dump(mode="json")}, "state": {"type": "SCHEDULED"}}
+        return self.ask("POST", f"/deployments/{number}/create_flow_run", told)["id"]
+
+    def is_over(self, flow_run: str) -> bool:
+        return self.state(flow_run) in OVER
 
     def state(self, flow_run: str) -> str:
-        return self._ask("GET", f"/flow_runs/{flow_run}")["state_type"]
+        return self.ask("GET", f"/flow_runs/{flow_run}")["state_type"]
 
     def call_crashed(self, flow_run: str) -> None:
         """What the automation for silent runs does after ten minutes: it frees the place in the queue."""
-        if self.state(flow_run) not in OVER:
-            self._ask("POST", f"/flow_runs/{flow_run}/set_state", {"state": {"type": "CRASHED"}, "force": True})
+        if not self.is_over(flow_run):
+            self.ask("POST", f"/flow_runs/{flow_run}/set_state", {"state": {"type": "CRASHED"}, "force": True})
 
-    def _ask(self, method: str, path: str, content: Any = None) -> Any:
+    def ask(self, method: str, path: str, content: Any = None) -> Any:
         answer = httpx.request(method, self._api + path, json=content, timeout=60)
         answer.raise_for_status()
         return answer.json()
@@ -104,7 +109,7 @@ def disturbed(prepared: Path, folder: Path, kills: int, chance: random.Random) -
         for number in range(1, kills + 1):
             victim, wait_s = VICTIMS[number % 3], length_s * chance.random()
             scene = Scene(prepared, folder / "killed").begin()
-            flow_run = services.submit(scene)
+            flow_run = services.submit(NIGHTLY, scene.settings)
             wait_for(lambda scene=scene: holder(scene))
             pid = holder(scene)
             time.sleep(wait_s)
@@ -129,10 +134,10 @@ def disturbed(prepared: Path, folder: Path, kills: int, chance: random.Random) -
 
 def finish(services: Services, scene: Scene) -> float:
     """Spend a night to its end; returns when its work began, by the monotonic clock."""
-    flow_run = services.submit(scene)
-    wait_for(lambda: holder(scene) or services.state(flow_run) in OVER)
+    flow_run = services.submit(NIGHTLY, scene.settings)
+    wait_for(lambda: holder(scene) or services.is_over(flow_run))
     began = time.monotonic()
-    wait_for(lambda: services.state(flow_run) in OVER)
+    wait_for(lambda: services.is_over(flow_run))
     assert services.state(flow_run) == "COMPLETED", services.state(flow_run)
     return began
 
