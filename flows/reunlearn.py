@@ -46,6 +46,7 @@ def reunlearn(settings: ReunlearnSettings) -> State:
         time = datetime.now(UTC)
         night = Night(
             work=NightlyWork(settings, time.date()),
+            keep=partial(record.keep, register=register, production=production),
             register=register,
             cases=Cases(record.folder / "cases"),
             production=production,

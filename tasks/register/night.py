@@ -4,7 +4,7 @@ The order of things and nothing else: whatever needs a model is done by `Work`, 
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -95,8 +95,6 @@ class Report:
     held: list[str] = field(default_factory=list)
     """Requests that wait until a person has decided on another one's run."""
     published: list[dict[str, Any]] = field(default_factory=list)
-    switches: list[Version] = field(default_factory=list)
-    """What the pointer was switched to, in order."""
     overdue: list[str] = field(default_factory=list)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     """Of persons, or by default, by run."""
@@ -108,6 +106,8 @@ class Night:
 
     Attributes:
         work: What needs a model.
+        keep: Writes what the night has done so far to the ledger. Called before a case is settled: a night that is
+            killed then has told of it, and one that is killed earlier comes back to the case.
         register: The requests.
         cases: What became of them so far.
         production: The pointer's file.
@@ -118,6 +118,7 @@ class Night:
     """
 
     work: Work
+    keep: Callable[[Report], None]
     register: Register
     cases: Cases
     production: Path
@@ -135,8 +136,7 @@ class Night:
                 request only is in the report.
         """
         self._report = Report(*self._production_now())
-        if self._report.model_changed:
-            self._report.switches.append(self._report.version)
+        self.keep(self._report)
         for case in list(self.cases):
             if case.open_run:
                 self._go_on(case)
@@ -234,6 +234,8 @@ class Night:
         """Finish the open run of a case, have it decided on, publish it; whether it went into production."""
         run, current = case.open_run, read_production(self.production).current
         if current.run == run:  # The process ended between the switch of the pointer and the writing of the case.
+            if verdict := read_verdict(self.runs_dir / run):
+                self._report.verdicts[run] = verdict
             self._published(case, why, current)
             return True
         if current.digest != case.base:
@@ -292,12 +294,12 @@ class Night:
     def _published(self, case: Case, why: Why, version: Version) -> None:
         self._tell(case, why, "accepted", [])
         self._report.published.append({"request": case.request.id, "run": version.run, "version": version.version})
-        self._report.switches.append(version)
         self.cases.put(case.settled(released=version.run))
 
     def _tell(self, case: Case, why: Why, verdict: str, reasons: Sequence[str]) -> None:
         told = {"request": case.request.id, "run": case.open_run, "why": why, "verdict": verdict}
         self._report.released.append(told | {"reasons": list(reasons)})
+        self.keep(self._report)
 
     @property
     def _waiting(self) -> bool:

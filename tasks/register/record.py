@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from tasks.register.night import Report
-from tasks.register.production import Version
+from tasks.register.production import Version, read_production
 from tasks.register.register import Register, request_entry
+from tasks.store.chain import Chain
 from tasks.store.digests import file_digest
 from tasks.store.disk import write_file
 from tasks.store.entries import Entry, PublicationEntry, VerdictEntry
 from tasks.store.folders import write_unit
 from tasks.store.keys import Unit
-from tasks.store.ledger import write_ledger
+from tasks.store.ledger import LEDGER, write_ledger
 from tasks.store.manifests import MANIFEST, now
 
 NIGHT = "night.json"
@@ -46,9 +47,25 @@ class Record:
         with write_unit(self.folder / unit.name, unit) as writer:
             write_file(writer.path / NIGHT, json.dumps(told, indent=2, allow_nan=False) + "\n")
             writer.scores |= {"exit_code": told["exit_code"], "outcome": told["outcome"]}
-        entries = [*_requests(register), *_verdicts(report), *_publications(report, production)]
-        write_ledger(self.folder, *entries)
+        self.keep(report, register, production)
         return told
+
+    def keep(self, report: Report, register: Register, production: Path) -> None:
+        """Write to the ledger what it does not say yet: requests, verdicts so far, and the model in production now.
+
+        Raises:
+            UserError: the ledger is broken or needs its key, or the folder cannot be written.
+        """
+        entries = [*_requests(register), *_verdicts(report)]
+        now_in = publication(read_production(production).current, where=production.name)
+        if not self._tells_of(now_in):
+            entries.append(now_in)
+        write_ledger(self.folder, *entries)
+
+    def _tells_of(self, one: PublicationEntry) -> bool:
+        """Whether the last publication in the ledger is this one, whoever did it."""
+        published = [link.entry for link in Chain(self.folder / LEDGER).links() if one.replaces(link.entry)]
+        return bool(published) and (published[-1].run, published[-1].model) == (one.run, one.model)
 
     def note(self, *entries: Entry) -> None:
         """Write lines of the ledger outside a night: a model was adopted, a version taken back."""
@@ -118,7 +135,3 @@ def _verdicts(report: Report) -> Sequence[Entry]:
                 VerdictEntry(run=one["run"], verdict=one["verdict"], reasons=reasons, by=person.name if person else "")
             )
     return entries
-
-
-def _publications(report: Report, production: Path) -> Sequence[Entry]:
-    return [publication(version, where=production.name) for version in report.switches]

@@ -188,7 +188,7 @@ def _tried(run_path: Path, folder: Path, num_trials: int) -> dict[str, Any]:
 def _outcome(before: Scores, after: Scores) -> dict[str, Any]:
     return {
         "forget": after.forget,
-        "largest_drop": max(before.utility[skill] - after.utility[skill] for skill in after.utility),
+        "largest_drop": max((before.utility[skill] - after.utility[skill] for skill in after.utility), default=0.0),
         "perplexity_rise": after.perplexity / before.perplexity - 1,
         "own_nll": after.own_nll,
     }
@@ -260,7 +260,7 @@ def _without_gold(value: Any) -> Any:
 
 
 def _largest_drop(row: Mapping[str, Any]) -> float:
-    return max(metric["before"] - metric["after"] for metric in row["utility"].values())
+    return max((metric["before"] - metric["after"] for metric in row["utility"].values()), default=0.0)
 
 
 def _rounded(row: Mapping[str, Any], scheme: str) -> float | None:

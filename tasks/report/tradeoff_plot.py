@@ -17,7 +17,7 @@ class Point:
     Attributes:
         step: Its number; 0 is the untouched model.
         forget: Forget metric, a share in [0, 1].
-        drop: Largest drop of a kept skill since step 0; below 0 where all of them rose.
+        drop: Largest drop of a kept skill since step 0; below 0 where all of them rose, 0 where none is measured.
     """
 
     step: int
@@ -27,7 +27,7 @@ class Point:
 
 def point_of(step: int, scores: Scores, before: Scores) -> Point:
     """The point of a checkpoint, from what was measured of it and of the untouched model."""
-    drop = max(before.utility[skill] - scores.utility[skill] for skill in before.utility)
+    drop = max((before.utility[skill] - scores.utility[skill] for skill in before.utility), default=0.0)
     return Point(step, scores.forget, drop)
 
 

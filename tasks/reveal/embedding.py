@@ -19,3 +19,6 @@ class Embedding(Protocol):
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Unit rows `(n, num_features)`, float64; a text without content has a direction too."""
+
+    def forget(self) -> None:
+        """Compute every row anew from here on: its last bits may depend on the texts that are read with it."""

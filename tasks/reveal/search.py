@@ -200,7 +200,7 @@ class Search:
         at_once = self.initial_queries if outer_round == 1 else self.queries_at_once
         while num_left and (picked := learner.ask(min(at_once, num_left))):
             arms = [pool[i] for i in picked]
-            for arm, played in zip(arms, journal.recall(partial(self._play, history, arms)), strict=True):
+            for arm, played in zip(arms, self._recall(journal, partial(self._play, history, arms)), strict=True):
                 reward = Reward(**played["reward"])
                 history.add(arm, outer_round, played["instruction"], reward)
                 learner.tell(number[arm], reward.score)
@@ -209,6 +209,15 @@ class Search:
             log.info("%s", words)
             if progress:
                 progress(len(history.played) / (self.initial_queries + self.queries), words)
+
+    def _recall(self, journal: Journal, work: Callable[[], Any]) -> Any:
+        """As `Journal.recall`, with work that looks up no row of earlier work: a search that goes on has none of it."""
+
+        def alone() -> Any:
+            self.embedding.forget()
+            return work()
+
+        return journal.recall(alone)
 
     def _play(self, history: History, arms: Sequence[Arm]) -> list[dict[str, Any]]:
         """What was asked for each arm and what it was worth; what was asked before is not asked again."""
@@ -229,7 +238,7 @@ class Search:
     def _score_best_again(self, history: History, journal: Journal) -> Choice:
         """Score the best on fresh samples, those that were not yet; the best together of all that were."""
         best = [item for item in history.best_questions(self.keep) if not item.rescored]
-        fresh = journal.recall(partial(self._fresh, history, best))
+        fresh = self._recall(journal, partial(self._fresh, history, best))
         for item, one in zip(best, fresh["judged"], strict=True):
             history.rescore(item.arm, Reward(**one["reward"]), one["relevant"])
         return Choice(**fresh["choice"])

@@ -24,12 +24,16 @@ class UnitRows(ABC):
     def __init__(self, name: str, num_columns: int):
         self.name = name
         self.num_features = num_columns + 1
-        self._known = RowCache(self.num_features, torch.float64)
+        self.forget()
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """Unit rows `(n, num_features)` in float64; those of texts seen before are looked up by their hash."""
         keys = [hashlib.sha256(text.encode()).digest() for text in texts]
         return self._known.rows(keys, lambda new: self._unit_rows([texts[i] for i in new]))
+
+    def forget(self) -> None:
+        """Look up none of the texts that were seen so far."""
+        self._known = RowCache(self.num_features, torch.float64)
 
     @abstractmethod
     def _rows(self, texts: Sequence[str]) -> Tensor:

@@ -68,7 +68,8 @@ def _lock(path: Path, told: Mapping[str, str], busy: Callable[[str], None]) -> I
         return
     make_private_folder(path.parent)
     with disk_errors(path.parent):
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+        # Without a buffer, which a full disk would refuse a second time when the file is closed.
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
     with file:
         while True:
             try:
@@ -80,8 +81,7 @@ def _lock(path: Path, told: Mapping[str, str], busy: Callable[[str], None]) -> I
         with disk_errors(path.parent):
             file.seek(0)
             file.truncate()
-            json.dump({"pid": os.getpid(), "host": platform.node(), **told}, file)
-            file.flush()
+            file.write(json.dumps({"pid": os.getpid(), "host": platform.node(), **told}).encode())
         token = _held.set(_held.get() | {path})
         try:
             yield
@@ -90,7 +90,7 @@ def _lock(path: Path, told: Mapping[str, str], busy: Callable[[str], None]) -> I
             file.truncate(0)
 
 
-def _holder(text: str) -> str:
+def _holder(text: bytes) -> str:
     """Who holds the lock; it may have been taken a moment ago, and nothing been written yet."""
     try:
         holder = json.loads(text)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,7 @@ class House:
         register = Register({name: Registered(one, "0" * 64) for name, one in self.register.items()}, self.refused)
         night = Night(
             work=self.work,
+            keep=partial(self.record.keep, register=register, production=self.production),
             register=register,
             cases=self.cases,
             production=self.production,
@@ -271,6 +273,20 @@ class TestNight:
         assert house.version.version == 2
         assert next(iter(house.cases)).released == house.version.run
         assert ("release", "a") not in house.work.done
+
+    def test_killed_before_it_is_closed_the_ledger_has_each_publication_and_verdict_once(self, house):
+        house.ask("a")
+        house.ask("b")
+        house.work.outcomes["b"] = KeyboardInterrupt()
+        with pytest.raises(KeyboardInterrupt):
+            house.night()
+        first = house.version.run
+        house.work.outcomes.clear()
+        house.night(days=1)
+        entries = [link.entry for link in verify_ledger(house.record.folder).links]
+        runs = ["", first, house.version.run]
+        assert [entry.run for entry in entries if entry.kind == "publication"] == runs
+        assert [entry.run for entry in entries if entry.kind == "verdict"] == runs[1:]
 
     def test_a_run_whose_base_is_no_longer_in_production_is_not_published(self, house, make_model):
         house.ask("a")

@@ -23,6 +23,11 @@ def test_the_drop_is_the_largest_of_all_skills():
     assert point_of(3, after, BEFORE) == Point(3, 0.2, pytest.approx(0.02))
 
 
+def test_a_target_without_kept_skills_has_no_drop():
+    nothing_kept = replace(BEFORE, utility={})
+    assert point_of(1, replace(nothing_kept, forget=0.2), nothing_kept) == Point(1, 0.2, 0.0)
+
+
 def test_more_forgotten_is_lower_and_more_damaged_further_right():
     first, second = dots(drawn(Point(0, 1.0, 0.0), Point(1, 0.1, 0.02)))
     assert first[0] < second[0]

@@ -139,6 +139,9 @@ class FakeEmbedding:
             row[int(hashlib.sha256(text.encode()).hexdigest(), 16) % self.num_features] = 1
         return rows
 
+    def forget(self) -> None:
+        pass
+
 
 class FakeFeaturizer:
     """One number in [0, 1] for each word, how much of it there is, and a few that mean nothing."""

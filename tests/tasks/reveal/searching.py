@@ -26,10 +26,10 @@ def search(folder, *, generator=None, target=None, arms="text", hops=2, progress
     return Search(
         target=target,
         generator=generator or FakeGenerator(),
-        embedding=FakeEmbedding(),
         source=source(target, arms),
         phrasing=phrasing(target, hops=hops),
         **{
+            "embedding": FakeEmbedding(),
             "bandit": FakeBandit,
             "pool_size": 60,
             "rounds": 3,

@@ -12,7 +12,8 @@ import torch
 from bandit.neural_ucb import NeuralUCB
 from tasks.reveal.instructions import INSTRUCTIONS, SOFT_PROMPTS, read_arms, read_soft_prompts, trusted_arms
 from tasks.reveal.search import ROUNDS
-from tests.tasks.reveal.fakes import FakeGenerator, nearest_words
+from tasks.reveal.unit_rows import UnitRows
+from tests.tasks.reveal.fakes import FakeEmbedding, FakeGenerator, nearest_words
 from tests.tasks.reveal.searching import KINDS, Gentle, known_score, questions, result_bytes, search
 
 
@@ -124,6 +125,32 @@ class TestEveryKind:
             search(tmp_path / name, seed=seed, **kind)
         assert result_bytes(tmp_path / "same") == result_bytes(folder)
         assert result_bytes(tmp_path / "other") != result_bytes(folder)
+
+
+class Rounded(UnitRows):
+    """Rows whose last bits depend on how many texts are read at once, as those of a model do."""
+
+    def __init__(self):
+        super().__init__("rounded", FakeEmbedding.num_features)
+
+    def _rows(self, texts):
+        rows = FakeEmbedding()(texts)
+        rows[:, 0] += 1e-9 * len(texts)
+        return rows
+
+
+def test_interrupted_it_ends_with_the_same_bytes_whatever_is_embedded_together(tmp_path):
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    generator = FakeGenerator()
+    search(whole, generator=generator, embedding=Rounded())
+    for num_calls in range(len(generator.calls)):
+        broken = tmp_path / str(num_calls)
+        broken.mkdir()
+        with pytest.raises(KeyboardInterrupt):
+            search(broken, generator=FakeGenerator(fail_at=num_calls), embedding=Rounded())
+        search(broken, embedding=Rounded())
+        assert result_bytes(broken) == result_bytes(whole)
 
 
 def test_killed_it_goes_on_and_ends_with_the_same_bytes(tmp_path):

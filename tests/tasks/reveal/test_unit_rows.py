@@ -34,3 +34,11 @@ def test_a_text_is_embedded_once():
     assert torch.equal(embedding(["ae", "e"])[0], first[1])
     assert embedding.asked == [["a", "ae"], ["e"]]
     assert embedding([]).shape == (0, 3)
+
+
+def test_what_is_forgotten_is_embedded_again():
+    embedding = Vowels()
+    embedding(["a", "e"])
+    embedding.forget()
+    embedding(["e"])
+    assert embedding.asked == [["a", "e"], ["e"]]

@@ -117,3 +117,16 @@ class TestQueue:
 
         with pytest.raises(KeyboardInterrupt), queue_lock(tmp_path / "runs" / ".lock", "run", waiting):
             pytest.fail("held")
+
+
+def test_a_full_disk_is_told_in_one_sentence(tmp_path):
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))\n"
+        "from pathlib import Path; from tasks.settings.errors import UserError; from tasks.store.lock import run_lock\n"
+        f"try:\n    with run_lock(Path({str(tmp_path / '.lock')!r})): pass\n"
+        "except UserError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith(f"cannot write in {tmp_path}: File too large"), done.stderr
+    with run_lock(tmp_path / ".lock"):
+        pass
