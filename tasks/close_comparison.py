@@ -25,7 +25,7 @@ def close_comparison(
     trials: int,
     missing: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Write all that is known by now into the folder of the comparison; a later call writes it anew.
+    """Write all that is known by now into the folder of the comparison, and the ledgers; a later call writes it anew.
 
     Args:
         subject: Of one of the runs.
@@ -38,6 +38,7 @@ def close_comparison(
     from tasks.report.comparison import COMPARISON, comparison, comparison_csv, comparison_markdown
     from tasks.report.comparison_page import comparison_page, comparison_plot
     from tasks.store.disk import disk_errors, make_private_folder, write_file
+    from tasks.store.ledger import write_ledger
 
     result = comparison(
         folder.name,
@@ -62,6 +63,8 @@ def close_comparison(
         make_private_folder(folder)
         for name, text in written.items():
             write_file(folder / name, text)
+    for run_path in runs.values():
+        write_ledger(run_path)
     picture = b64encode(plot.encode()).decode()
     report = f"{table}\n![forget against utility](data:image/svg+xml;base64,{picture})\n"
     create_markdown_artifact(report, key=folder.name, description="Methods side by side.")
