@@ -12,7 +12,7 @@ from tests.tiny_model import make_tiny_model
 pytestmark = pytest.mark.prefect
 
 FORGET_SET = "forget-set/forget-set.jsonl"
-TIMED = {"ledger.jsonl", "certificate.json", "certificate.md", ".lock", FORGET_SET}
+TIMED = {"ledger.jsonl", "certificate.json", "certificate.md", "report.html", ".lock", FORGET_SET}
 
 
 @pytest.fixture(scope="module")
