@@ -38,8 +38,9 @@ class Services:
     def __init__(self, folder: Path):
         self._folder = folder
         self._port = free_port()
-        self._api = f"http://127.0.0.1:{self._port}/api"
-        home = {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": self._api}
+        api = f"http://127.0.0.1:{self._port}/api"
+        self._client = httpx.Client(base_url=api, timeout=60)
+        home = {"PREFECT_HOME": str(folder / "prefect"), "PREFECT_API_URL": api}
         self.environment = os.environ | QUIET | home | {"PYTHONPATH": str(Path(__file__).parents[2])}
         self._running: dict[str, subprocess.Popen] = {}
         self.start("server")
@@ -86,13 +87,13 @@ class Services:
             self.ask("POST", f"/flow_runs/{flow_run}/set_state", {"state": {"type": "CRASHED"}, "force": True})
 
     def ask(self, method: str, path: str, content: Any = None) -> Any:
-        answer = httpx.request(method, self._api + path, json=content, timeout=60)
+        answer = self._client.request(method, path, json=content)
         answer.raise_for_status()
         return answer.json()
 
     def _is_healthy(self) -> bool:
         try:
-            return httpx.get(f"{self._api}/health").is_success
+            return self._client.get("/health").is_success
         except httpx.HTTPError:
             return False
 
@@ -161,4 +162,4 @@ def wait_for(is_so: Callable[[], Any]) -> None:
     end = time.monotonic() + PATIENCE_S
     while not is_so():
         assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.1)
+        time.sleep(0.2)
