@@ -66,7 +66,9 @@ def main() -> None:
         run_settings=str(folder / "run-settings.yaml"),
         seed=arguments.seed,
     )
-    print("| night | audited | found | released | published | s | forget metrics after it | highest / limit |")
+    print(
+        "| night | audited | found | released | published | s | forget metrics after it | highest fulfilled / limit |"
+    )
     print("|---|---|---|---|---|---|---|---|", flush=True)
     asked: list[str] = []
     is_within = True
@@ -84,8 +86,9 @@ def main() -> None:
         record = Record.beside(production).nights()[-1]
         assert record["night"] == night
         after = forget_metrics(production, asked, arguments.seed)
-        is_within &= max(after.values()) <= settings.audit.max_forget
-        print(row(record, seconds, after, settings.audit.max_forget), flush=True)
+        highest = max((after[kind] for kind in fulfilled(production)), default=0.0)
+        is_within &= highest <= settings.audit.max_forget
+        print(f"{row(record, seconds, after)} {highest:.3f} / {settings.audit.max_forget:g} |", flush=True)
     if not is_within:
         raise UserError("something that was forgotten is shown again")
 
@@ -128,14 +131,20 @@ def forget_metric(lm: LanguageModel, kind: str, seed: int) -> float:
     return target.forget.score(target.forget.examples["report"], answers)
 
 
-def row(record: dict, seconds: float, after: dict[str, float], limit: float) -> str:
+def fulfilled(production: Path) -> set[str]:
+    """The kinds whose request has led to a model in production."""
+    released = [one for record in Record.beside(production).nights() for one in record["released"]]
+    return {one["request"].removeprefix("forget-") for one in released if one["verdict"] == "accepted"}
+
+
+def row(record: dict, seconds: float, after: dict[str, float]) -> str:
     audited = ", ".join(one["request"] + " (as before)" * one["reused"] for one in record["audited"])
     found = ", ".join(f"{one['request']} ({'; '.join(one['leaks'])})" for one in record["audited"] if one["leaks"])
     released = ", ".join(f"{one['request']}: {one['verdict']} ({one['why']})" for one in record["released"])
     published = ", ".join(f"version {one['version']}" for one in record["published"])
     metrics = ", ".join(f"{kind} {value:.3f}" for kind, value in after.items())
     cells = [audited or "-", found or "-", released or "-", published or "-", f"{seconds:.1f}", metrics]
-    return f"| {record['night']} | {' | '.join(cells)} | {max(after.values()):.3f} / {limit:g} |"
+    return f"| {record['night']} | {' | '.join(cells)} |"
 
 
 if __name__ == "__main__":
