@@ -11,6 +11,9 @@ import pytest
 from tasks.sandbox.jail import LAYERS
 from tasks.sandbox.limits import MIB, Limits
 from tasks.sandbox.sandbox import Outcome, Trial, active_layers, run_trials
+from tests.jail import needs_jail
+
+pytestmark = needs_jail
 
 TEST = "assert f(1) == 2"
 # A memory limit of our own: what a program left behind is known by it.

@@ -10,6 +10,9 @@ import pytest
 
 from tasks.sandbox.limits import Limits
 from tasks.sandbox.sandbox import Trial, run_trials
+from tests.jail import needs_jail
+
+pytestmark = needs_jail
 
 ROOT = Path(__file__).parents[3]
 DOUBLE = "def f(x):\n    return 2 * x"

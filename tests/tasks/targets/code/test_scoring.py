@@ -11,6 +11,7 @@ from tasks.targets.code.extraction import extract_program
 from tasks.targets.code.humaneval import read_humaneval
 from tasks.targets.code.mbpp import read_mbpp
 from tasks.targets.code.scoring import shows_code, solve
+from tests.jail import needs_jail
 from tests.tasks.targets.code.data import DATA, needs_data
 from tests.tasks.targets.code.mutation import mutated
 
@@ -71,6 +72,7 @@ def test_another_file_is_refused(tmp_path, read, text):
         read(tmp_path / "absent.jsonl.gz")
 
 
+@needs_jail
 def test_counts_the_answers_that_pass(humaneval, mbpp):
     problems = read_humaneval(humaneval) + read_mbpp(mbpp)
     answers = [
@@ -83,12 +85,14 @@ def test_counts_the_answers_that_pass(humaneval, mbpp):
     assert solved.pass_at(2) == pytest.approx((5 / 6 + 1 / 2) / 2)
 
 
+@needs_jail
 def test_a_helper_of_the_prompt_is_not_the_programs(humaneval):
     (problem,) = read_humaneval(humaneval)
     cheat = "```python\ndef half(x):\n    return 4\ndef twice(x):\n    return 6\n```"
     assert solve([problem], [[cheat]]).num_passed == (0,)
 
 
+@needs_jail
 def test_what_counts_as_code():
     answers = [
         "def f(x):\n    return x",
@@ -110,6 +114,7 @@ def problems():
 
 
 @needs_data
+@needs_jail
 def test_every_reference_passes(problems):
     outcomes = run_trials(
         [problem.trial(problem.reference) for problem in problems], limits=Limits(cpu_s=30, wall_s=240)
@@ -130,6 +135,7 @@ def test_every_reference_is_found_in_an_answer(problems):
 
 
 @needs_data
+@needs_jail
 def test_a_fault_in_a_reference_is_found(problems):
     """Every fifth problem; all of them once: docs/coding.md."""
     some = problems[::5]

@@ -7,6 +7,7 @@ from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
 from tasks.targets.code.instructions import GRAMMAR
 from tasks.targets.code.target import NUM_SHOTS, CodeTarget
+from tests.jail import needs_jail
 from tests.tasks.targets.code.data import DATA, needs_data
 
 NUM_PROMPTS = {"tune": 4, "report": 4}
@@ -63,6 +64,7 @@ def test_the_splits_share_no_prompt(target):
         assert not tune & report
 
 
+@needs_jail
 def test_a_model_that_programs_scores_and_one_that_does_not_fails(target):
     examples = target.forget.examples["report"]
     answers = [f"```python\n{example.response}\n```" for example in examples]
@@ -80,6 +82,7 @@ def test_kept_word_problems(target):
     assert target.primary == metric.name
 
 
+@needs_jail
 def test_relevance_and_pairs_are_programs_that_run(target):
     assert target.relevance("Write one.", RUNS) == 1
     assert target.pairs("Write one.", RUNS) == [Pair("Write one.", RUNS)]
