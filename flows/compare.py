@@ -37,8 +37,6 @@ from tasks.subject import Subject, one_model
 from tasks.train_sisa import measure_sisa, train_sisa
 from tasks.try_method import try_method, unlearn_by_method
 
-Missing = dict[str, Any]
-
 
 class NotCompared(Exception):  # noqa: N818 - an outcome, not an error: the row is listed as missing
     """A method has no row, for the reason given."""

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from benchmarks.plainly import without_prefect
 from tasks.store.ledger import verify_ledger
 from tests.flows.conftest import SMALL, run_command
 from tests.flows.test_reveal_release import contents, ends
@@ -92,8 +93,7 @@ def test_it_answers_from_the_store(compared):
     assert [line for line in plan if "compare/" in line and not line.endswith("done")] == []
 
 
-def test_a_spent_budget_leaves_a_table_that_says_what_is_missing(compared, monkeypatch):
-    """The budget is looked at before each unit: with a clock that runs away, after the first."""
+def test_a_budget_is_spent_by_the_clock_and_none_never_is(monkeypatch):
     from flows import compare as flow
 
     moments = iter([0.0, 1.0])
@@ -103,3 +103,25 @@ def test_a_spent_budget_leaves_a_table_that_says_what_is_missing(compared, monke
     with pytest.raises(flow.NotCompared, match="1 minutes"):
         budget.require()
     flow.Budget(0).require()
+
+
+def test_what_a_spent_budget_leaves_out_is_listed_and_what_is_finished_has_its_row(compared, monkeypatch):
+    """All but one trial is there: with no budget left only the method that lacks it has no row."""
+    from flows import compare as flow
+    from flows.command_line import read_arguments
+
+    runs_dir, _ = compared
+    arguments = ("--runs-dir", str(runs_dir), *ASKED, "--compare.budget-minutes", "1")
+    settings = read_arguments(arguments, program="", description="").settings
+    moments = iter([0.0])
+    monkeypatch.setattr(flow, "monotonic", lambda: next(moments, 1e9))
+    budget = flow.Budget(1)
+    trial = runs_dir / "lab-toxicity-s0/compare/negation/trial-02"
+    trial.rename(trial.with_name("aside"))
+    try:
+        with without_prefect():
+            missing = dict(flow.compare_on(settings, budget))
+    finally:
+        trial.with_name("aside").rename(trial)
+    assert list(missing) == ["negation"]
+    assert "budget of 1 minutes" in missing["negation"]

@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -131,27 +132,34 @@ def test_tests_that_do_not_end_are_stopped():
     assert "out of time" in outcome.detail
 
 
-def test_nothing_runs_where_a_layer_is_missing(tmp_path):
+def test_nothing_runs_where_a_layer_is_missing():
     if os.geteuid() != 0 or not shutil.which("setpriv"):
         pytest.skip("needs root, who can give up the right to make namespaces")
-    code = "from tasks.sandbox.sandbox import Trial, run_trials; run_trials([Trial('x = 1')])"
-    command = ["setpriv", "--bounding-set=-sys_admin", sys.executable, "-c", code]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)  # So that whatever runs, as whatever user, could leave its mark.
+        mark = Path(folder) / "ran"
+        program = f"open({str(mark)!r}, 'w').write('here')"
+        code = f"from tasks.sandbox.sandbox import Trial, run_trials; run_trials([Trial({program!r})])"
+        command = ["setpriv", "--bounding-set=-sys_admin", sys.executable, "-c", code]
+        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert not mark.exists()
     assert ran.returncode == 1
     last = ran.stderr.splitlines()[-1]
     assert last.startswith("tasks.settings.errors.UserError: programs a model wrote are not run: ")
     assert "layer network" in last
 
 
-def test_an_unprivileged_user_gets_every_layer(tmp_path_factory):
+def test_an_unprivileged_user_gets_every_layer(request):
     """The same sandbox from a copy that user can read, with an interpreter that user can start."""
     python = "/usr/bin/python3"
     if os.geteuid() != 0 or not shutil.which("setpriv") or not Path(python).exists():
         pytest.skip("needs root, setpriv and the system's python3")
-    copy = tmp_path_factory.mktemp("copy")
+    # Not below pytest's own folder: another session that starts makes that one private again.
+    copy = Path(tempfile.mkdtemp(prefix="reveal-release-"))
+    request.addfinalizer(lambda: shutil.rmtree(copy))
     for folder in ("sandbox", "settings"):
         shutil.copytree(ROOT / "tasks" / folder, copy / "tasks" / folder)
-    for path in [copy, copy.parent, copy.parent.parent, *copy.rglob("*")]:
+    for path in [copy, *copy.rglob("*")]:
         path.chmod(0o755)
     code = (
         "from tasks.sandbox.sandbox import *\n"
