@@ -105,23 +105,18 @@ def test_a_budget_is_spent_by_the_clock_and_none_never_is(monkeypatch):
     flow.Budget(0).require()
 
 
-def test_what_a_spent_budget_leaves_out_is_listed_and_what_is_finished_has_its_row(compared, monkeypatch):
-    """All but one trial is there: with no budget left only the method that lacks it has no row."""
+def test_with_a_spent_budget_what_is_finished_has_its_row_and_what_is_not_is_listed(compared, monkeypatch):
     from flows import compare as flow
     from flows.command_line import read_arguments
 
-    runs_dir, _ = compared
-    arguments = ("--runs-dir", str(runs_dir), *ASKED, "--compare.budget-minutes", "1")
-    settings = read_arguments(arguments, program="", description="").settings
-    moments = iter([0.0])
-    monkeypatch.setattr(flow, "monotonic", lambda: next(moments, 1e9))
-    budget = flow.Budget(1)
-    trial = runs_dir / "lab-toxicity-s0/compare/negation/trial-02"
-    trial.rename(trial.with_name("aside"))
-    try:
+    def missing(trials):
+        arguments = ("--runs-dir", str(compared[0]), *ASKED, "--compare.trials", trials)
+        settings = read_arguments(arguments, program="", description="").settings
+        moments = iter([0.0])
+        monkeypatch.setattr(flow, "monotonic", lambda: next(moments, 1e9))
         with without_prefect():
-            missing = dict(flow.compare_on(settings, budget))
-    finally:
-        trial.with_name("aside").rename(trial)
-    assert list(missing) == ["negation"]
-    assert "budget of 1 minutes" in missing["negation"]
+            return dict(flow.compare_on(settings, flow.Budget(1)))
+
+    assert missing("2") == {}
+    assert set(missing("3")) == {"grad-diff", "negation", "negation-true-data"}
+    assert "budget of 1 minutes" in missing("3")["negation"]
