@@ -156,7 +156,7 @@ def write_true_pairs(forget: UnitWriter, settings: RunSettings) -> None:
 
 def target_of(settings: RunSettings) -> Any:
     return build_target(
-        **settings.target.model_dump(),
+        settings.target,
         num_prompts=settings.measure.num_prompts,
         max_new_tokens=settings.measure.max_new_tokens,
         seed=settings.seed,

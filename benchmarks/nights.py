@@ -20,7 +20,6 @@ import yaml
 from flows.command import prepare_prefect
 from tasks.lab.model import lab_model
 from tasks.lab.world import training_examples
-from tasks.models.generator import TransformersGenerator
 from tasks.models.language_model import LanguageModel, load_language_model, save_language_model
 from tasks.models.pair import Pair
 from tasks.register.production import read_production
@@ -28,8 +27,10 @@ from tasks.register.record import Record
 from tasks.register.rollback import adopt_model
 from tasks.release.training import response_loss
 from tasks.settings.errors import UserError
+from tasks.settings.target import TargetSettings
 from tasks.store.disk import make_private_folder, write_file
 from tasks.store.seeds import derive_seed
+from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.registry import build_target
 
 NIGHTS = 10
@@ -123,12 +124,10 @@ def forget_metrics(production: Path, kinds: list[str], seed: int) -> dict[str, f
 
 
 def forget_metric(lm: LanguageModel, kind: str, seed: int) -> float:
-    from tasks.assess.answering import answers_to
-
-    target = build_target(kind=kind, num_prompts={"tune": 128, "report": 200}, max_new_tokens=40, seed=seed)
-    generator = TransformersGenerator(lm, batch_size=128)
-    answers = answers_to(target.forget, "report", generator=generator, max_new_tokens=40, temperature=0.0, seed=seed)
-    return target.forget.score(target.forget.examples["report"], answers)
+    target = build_target(
+        TargetSettings(kind=kind), num_prompts={"tune": 128, "report": 200}, max_new_tokens=40, seed=seed
+    )
+    return Checkpoint(lm, batch_size=128, max_new_tokens=40, seed=seed).value(target.forget, "report")
 
 
 def fulfilled(production: Path) -> set[str]:

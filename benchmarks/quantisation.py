@@ -18,18 +18,18 @@ import torch
 from benchmarks.lab_runs import TARGETS
 from flows.command_line import read_preset, validated
 from flows.opening import peek_run
-from tasks.assess.answering import answers_to
 from tasks.assess.measure import measure_rounded
 from tasks.assess.recovery import recovery, retention
 from tasks.assess.surviving import surviving_update
 from tasks.lab.model import lab_model
-from tasks.models.generator import TransformersGenerator
 from tasks.models.language_model import LanguageModel, load_language_model
 from tasks.models.quantisation import SCHEMES, codes_and_steps
 from tasks.release.merge import Checkpoints
 from tasks.release.rebuild import rebuild
 from tasks.report.summary import read_summary
+from tasks.settings.target import TargetSettings
 from tasks.store.seeds import derive_seed
+from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.registry import build_target
 
 BOUND = 0.1
@@ -59,25 +59,23 @@ def rows(kind: str, seed: int, runs_dir: Path) -> Iterator[list[str]]:
     settings = validated(read_preset(f"lab-{kind}") | asked)
     run, _ = peek_run(settings)
     measure = settings.measure
-    target = build_target(kind=kind, num_prompts=measure.num_prompts, max_new_tokens=measure.max_new_tokens, seed=seed)
+    target = build_target(
+        TargetSettings(kind=kind), num_prompts=measure.num_prompts, max_new_tokens=measure.max_new_tokens, seed=seed
+    )
     base = lab_model(seed).folder
     lm, checkpoints = load_language_model(base), Checkpoints(base)
     summary = read_summary(run.path)
 
-    def measured(scheme: str) -> dict[str, Any]:
-        asked = {"max_new_tokens": measure.max_new_tokens, "batch_size": settings.model.batch_size}
-        return measure_rounded(lm, target, "report", scheme, **asked, seed=derive_seed(seed, "measure", "report"))
-
-    def forget_of(lm: LanguageModel) -> float:
-        answers = answers_to(
-            target.forget,
-            "report",
-            generator=TransformersGenerator(lm, batch_size=settings.model.batch_size),
+    def checkpoint() -> Checkpoint:
+        return Checkpoint(
+            lm,
+            batch_size=settings.model.batch_size,
             max_new_tokens=measure.max_new_tokens,
-            temperature=target.forget.temperature,
             seed=derive_seed(seed, "measure", "report"),
         )
-        return target.forget.score(target.forget.examples["report"], answers)
+
+    def measured(scheme: str) -> dict[str, Any]:
+        return measure_rounded(checkpoint(), target, "report", scheme)
 
     originals = {scheme: measured(scheme) for scheme in SCHEMES}
     original = summary["forget"]["before"]
@@ -85,7 +83,7 @@ def rows(kind: str, seed: int, runs_dir: Path) -> Iterator[list[str]]:
         rebuild(lm, base, run.path, summary["last_step"])
         if model == "bounded":
             bound(lm, checkpoints)
-        full = forget_of(lm)
+        full = checkpoint().value(target.forget, "report")
         for scheme, rounded in SCHEMES.items():
             found, left = measured(scheme), surviving_update(checkpoints.beside(lm), rounded)
             before = originals[scheme]

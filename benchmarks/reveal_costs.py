@@ -64,7 +64,10 @@ def measure(lab_seed: int, kind: str) -> tuple[Meter, int]:
     settings = validated(read_preset(f"lab-{kind}"))
     lm = load_language_model(lab_model(lab_seed).folder)
     target = build_target(
-        kind=kind, num_prompts=settings.measure.num_prompts, max_new_tokens=settings.measure.max_new_tokens, seed=0
+        settings.target,
+        num_prompts=settings.measure.num_prompts,
+        max_new_tokens=settings.measure.max_new_tokens,
+        seed=0,
     )
     meter = Meter()
 

@@ -43,6 +43,7 @@ from tasks.reveal.reveal import fit_embedding, soft_phrasing
 from tasks.reveal.search import Search
 from tasks.reveal.vendi import vendi_score
 from tasks.settings.reveal import RevealSettings
+from tasks.settings.target import TargetSettings
 from tasks.store.seeds import derive_seed
 from tasks.targets.registry import build_target
 from tasks.targets.target import Target
@@ -189,7 +190,9 @@ def settings_of(lab_seed: int, kinds: Iterable[str]) -> Iterable[Setting]:
     generator = Remembering(TransformersGenerator(lm, batch_size=128))
     featurizer = Featurizer(lm, batch_size=256)
     for kind in kinds:
-        target = build_target(kind=kind, num_prompts={"tune": 8, "report": 8}, max_new_tokens=48, seed=0)
+        target = build_target(
+            TargetSettings(kind=kind), num_prompts={"tune": 8, "report": 8}, max_new_tokens=48, seed=0
+        )
         with TemporaryDirectory() as folder:
             embedding = fit_embedding(
                 Path(folder),

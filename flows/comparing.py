@@ -5,6 +5,7 @@ from pathlib import Path
 from flows.opening import peek_run
 from flows.run_settings import RunSettings
 from tasks.settings.errors import UserError
+from tasks.settings.target import FIELDS
 
 
 def runs_of(settings: RunSettings) -> dict[int, RunSettings]:
@@ -29,7 +30,7 @@ def check_comparison(settings: RunSettings) -> None:
             "compare.methods names sisa, whose shards are trained for the lab's facts on the gold model; "
             "use --preset lab-facts --lab.gold, or leave it out."
         )
-    if asked.true_data and settings.target.kind == "custom":
+    if asked.true_data and settings.target.kind in FIELDS:
         raise UserError(
             f"compare.true_data is {list(asked.true_data)}, but only the lab knows its true forget data; leave it out."
         )

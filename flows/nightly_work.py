@@ -11,6 +11,7 @@ from prefect.exceptions import FailedRun
 from flows.approval import ask_for_approval
 from flows.opening import open_run
 from flows.plan import SEARCH as SEARCH_SETTINGS
+from flows.plan import files_digests
 from flows.requested_run import forget_limit, read_run_settings, requested_run
 from flows.reunlearn_settings import ReunlearnSettings
 from flows.reveal_release import reveal_release
@@ -92,7 +93,7 @@ class NightlyWork:
         )
         told: dict[str, Any] = {
             "settings": {
-                "target": settings.target.model_dump(mode="json", exclude={"retain_file"}),
+                "target": settings.target.told,
                 "reveal": asked,
                 "measure": measured,
                 "batch_size": settings.model.batch_size,
@@ -107,6 +108,7 @@ class NightlyWork:
             "outside": {
                 "model": model.digest,
                 "search": file_digest(subject.run.path / "search" / MANIFEST),
+                **files_digests(settings.target),
             },
         }
         return Unit(name=f"audit/{json_digest(told)[:16]}", version=_AUDIT_VERSION, **told)

@@ -4,7 +4,7 @@ Which settings stand in which unit is decided here and nowhere else: a setting l
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -15,7 +15,8 @@ from tasks.settings.assess import Probe
 from tasks.settings.compare import Compared, compared_folder
 from tasks.settings.errors import UserError
 from tasks.settings.model import LAB
-from tasks.store.digests import file_digest
+from tasks.settings.target import FIELDS, TargetSettings
+from tasks.store.digests import files_digest
 from tasks.store.folders import UnitRef
 from tasks.store.keys import Unit
 from tasks.store.run import Run
@@ -71,7 +72,7 @@ class Plan:
         settings: Of the run.
         device: Where the model runs, resolved.
         model_digest: Of the files of a model that was not made here; empty for the lab model.
-        retain_digest: Of the retain file; empty where there is none.
+        target_digests: Of the files that the target reads, by setting.
         backend: What generates in the reveal, resolved.
         encoder_digest: Of the sentence encoder; empty where none is used.
         checkpoint_digest: Of the files of another model that is assessed; empty where the run's own is.
@@ -80,7 +81,7 @@ class Plan:
     settings: RunSettings
     device: str
     model_digest: str = ""
-    retain_digest: str = ""
+    target_digests: Mapping[str, str] = field(default_factory=dict)
     backend: str = "transformers"
     encoder_digest: str = ""
     checkpoint_digest: str = ""
@@ -307,7 +308,10 @@ class Plan:
     @cached_property
     def _forgotten(self) -> Mapping[str, Any]:
         """What was forgotten before; nothing where nothing was, so that the keys of other runs do not know of it."""
-        forgotten = [one.model_dump(exclude={"target": {"retain_file"}}) for one in self.settings.forgotten]
+        forgotten = [
+            {"name": one.name, "limit": one.limit, "target": one.target.told, "files": files_digests(one.target)}
+            for one in self.settings.forgotten
+        ]
         return {"forgotten": forgotten} if forgotten else {}
 
     @cached_property
@@ -318,8 +322,8 @@ class Plan:
 
     def _root(self, name: str, settings: Mapping[str, Any], *, backend: str = "transformers") -> Unit:
         """A unit that reads what comes from outside; all others depend on it through one of these."""
-        digests = {"model": self.model_digest, "retain_file": self.retain_digest, "encoder": self.encoder_digest}
-        outside = {name: digest for name, digest in digests.items() if digest}
+        digests = {"model": self.model_digest, "encoder": self.encoder_digest}
+        outside = {name: digest for name, digest in digests.items() if digest} | dict(self.target_digests)
         return self._unit(name, settings, *filter(None, [self.model]), outside=outside, backend=backend)
 
     def _unit(
@@ -333,7 +337,7 @@ class Plan:
         return Unit(
             name=name,
             version=VERSION,
-            settings={"target": self.settings.target.model_dump(exclude={"retain_file"}), **settings}
+            settings={"target": self.settings.target.told, **settings}
             | {"batch_size": self.settings.model.batch_size}
             | self._forgotten,
             seed=derive_seed(self.settings.seed, name),
@@ -376,15 +380,18 @@ def make_plan(settings: RunSettings) -> Plan:
     from tasks.models.backend import resolve_backend
     from tasks.models.device import resolve_device
     from tasks.models.model_folder import model_digest
+    from tasks.targets.lab import LAB_TARGETS
     from tasks.targets.registry import build_target
 
     model, target = settings.model, settings.target
-    if model.path == LAB and target.kind == "custom":
-        raise UserError("target.kind is custom, but model.path is lab; give the folder or hub id of a model of yours.")
-    if model.path != LAB and target.kind != "custom" and not speaks_lab(Path(model.path)):
+    if model.path == LAB and target.kind not in LAB_TARGETS:
+        raise UserError(
+            f"target.kind is {target.kind}, but model.path is lab; give the folder or hub id of a model of yours."
+        )
+    if model.path != LAB and target.kind in LAB_TARGETS and not speaks_lab(Path(model.path)):
         raise UserError(
             f"target.kind is {target.kind}, a skill of the lab model, but model.path is {model.path!r}, which is no "
-            "folder with a model of its vocabulary; use target.kind custom."
+            f"folder with a model of its vocabulary; use target.kind {' or '.join(FIELDS)}."
         )
     if settings.lab.gold and model.path != LAB:
         raise UserError(f"lab.gold is set, but model.path is {model.path!r}; a gold model is trained for the lab only.")
@@ -396,7 +403,7 @@ def make_plan(settings: RunSettings) -> Plan:
     device = resolve_device(model.device)
     # Built here only to refuse what it cannot use; it reads the retain file and loads no model.
     build_target(
-        **target.model_dump(),
+        target,
         num_prompts=settings.measure.num_prompts,
         max_new_tokens=settings.measure.max_new_tokens,
         seed=settings.seed,
@@ -406,11 +413,26 @@ def make_plan(settings: RunSettings) -> Plan:
         settings,
         device=device,
         model_digest="" if model.path == LAB else model_digest(model.path),
-        retain_digest=file_digest(Path(target.retain_file)) if target.retain_file else "",
+        target_digests=files_digests(target),
         backend=resolve_backend(model.backend, path=model.path, device=device),
         encoder_digest=_encoder_digest(settings),
         checkpoint_digest=_checkpoint_digest(settings.assess.checkpoint),
     )
+
+
+def files_digests(target: TargetSettings) -> dict[str, str]:
+    """Digest of each file or folder that a target reads, by setting.
+
+    Raises:
+        UserError: one cannot be read.
+    """
+    digests = {}
+    for name, path in target.files.items():
+        try:
+            digests[name] = files_digest(Path(path))
+        except UserError as error:
+            raise UserError(f"target.{name}: {error}") from None
+    return digests
 
 
 def _encoder_digest(settings: RunSettings) -> str:

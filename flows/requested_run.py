@@ -31,7 +31,7 @@ def check_request(request: Request, settings: ReunlearnSettings) -> None:
 
     run = _run_settings(request, settings, model_path="")
     build_target(
-        **run.target.model_dump(),
+        run.target,
         num_prompts=run.measure.num_prompts,
         max_new_tokens=run.measure.max_new_tokens,
         seed=run.seed,

@@ -16,12 +16,15 @@ SCORES = "scores.json"
 def measure_checkpoint(
     subject: Subject, unit: Unit, *, split: str, step: int = 0, other_model: Path | None = None
 ) -> UnitRef:
-    """The scores of the model after a step, or of another model (gold), as `scores.json`."""
+    """The scores of the model after a step, or of another model (gold), as `scores.json`; `report` with details."""
     if found := subject.run.find(unit):
         return found
     with subject.run.write(unit) as writer:
         lm = subject.load_model(step, other_model=other_model)
-        scores = subject.measure_rounded(lm, split, subject.measure_model(lm, split)).to_json()
+        if split == "report":
+            scores = subject.report_model(lm).to_json()
+        else:
+            scores = subject.measure_rounded(lm, split, subject.measure_model(lm, split)).to_json()
         write_file(writer.path / SCORES, json.dumps(scores, indent=2) + "\n")
         writer.scores |= scores
     return writer.ref

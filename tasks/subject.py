@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tasks.models.language_model import LanguageModel
     from tasks.models.pair import Pair
     from tasks.release.weights import WeightChooser
+    from tasks.targets.checkpoint import Checkpoint
     from tasks.targets.target import Split, Target
 
 
@@ -29,6 +30,7 @@ RETAIN_SET = "retain-set/retain-set.jsonl"
 FORGET_SET = "forget-set/forget-set.jsonl"
 REVEALED_AGAIN = "revealed-again/forget-set.jsonl"
 HELD_OUT = "held_out"
+WRITTEN = "perplexity of what it writes, by the untouched model"
 
 
 @contextmanager
@@ -120,46 +122,61 @@ class Subject:
         from tasks.targets.registry import build_target
 
         return build_target(
-            **self.target.model_dump(),
+            self.target,
             num_prompts=self.measure.num_prompts,
             max_new_tokens=self.measure.max_new_tokens,
             seed=self.seed,
+            device=self.device,
             forgotten=self.forgotten,
         )
 
     def measure_model(self, lm: "LanguageModel", split: "Split") -> "Scores":
         """The scores of a model on a split; the same prompts and draws for every checkpoint, so that scores compare."""
-        from tasks.assess.measure import measure
-
-        return measure(
-            lm,
-            self.load_target(),
-            split,
-            kept=self.pairs(RETAIN_SET, split),
-            revealed=self.pairs(FORGET_SET, HELD_OUT),
-            max_new_tokens=self.measure.max_new_tokens,
-            prefill_tokens=self.measure.prefill_tokens,
-            batch_size=self.model.batch_size,
-            seed=derive_seed(self.seed, "measure", split),
-        )
+        return self._measure(self._checkpoint(lm, split), split)
 
     def measure_rounded(self, lm: "LanguageModel", split: "Split", scores: "Scores") -> "Scores":
         """The same scores with those of the model with rounded weights; it leaves the weights as they are."""
         from tasks.assess.measure import measure_rounded
 
-        rounded = {
-            scheme: measure_rounded(
-                lm,
-                self.load_target(),
-                split,
-                scheme,
-                max_new_tokens=self.measure.max_new_tokens,
-                batch_size=self.model.batch_size,
-                seed=derive_seed(self.seed, "measure", split),
-            )
-            for scheme in self.measure.quantised
-        }
+        checkpoint, target = self._checkpoint(lm, split), self.load_target()
+        rounded = {scheme: measure_rounded(checkpoint, target, split, scheme) for scheme in self.measure.quantised}
         return replace(scores, quantised=rounded)
+
+    def report_model(self, lm: "LanguageModel") -> "Scores":
+        """All that is reported of a model, on the `report` split; the model can no longer be used afterwards."""
+        from tasks.models.likelihood import perplexity
+
+        split, target = "report", self.load_target()
+        checkpoint = self._checkpoint(lm, split)
+        scores = self.measure_rounded(lm, split, self._measure(checkpoint, split))
+        details = target.details(checkpoint, split)
+        told = {name: asdict(detail) for name, detail in details.numbers.items()}
+        if details.written:
+            value = perplexity(self.load_model(), details.written, batch_size=self.model.batch_size)
+            told[WRITTEN] = {"value": value, "better": "lower", "n": len(details.written)}
+        return replace(scores, details=told)
+
+    def _measure(self, checkpoint: "Checkpoint", split: "Split") -> "Scores":
+        from tasks.assess.measure import measure
+
+        return measure(
+            checkpoint,
+            self.load_target(),
+            split,
+            kept=self.pairs(RETAIN_SET, split),
+            revealed=self.pairs(FORGET_SET, HELD_OUT),
+            prefill_tokens=self.measure.prefill_tokens,
+        )
+
+    def _checkpoint(self, lm: "LanguageModel", split: "Split") -> "Checkpoint":
+        from tasks.targets.checkpoint import Checkpoint
+
+        return Checkpoint(
+            lm,
+            batch_size=self.model.batch_size,
+            max_new_tokens=self.measure.max_new_tokens,
+            seed=derive_seed(self.seed, "measure", split),
+        )
 
     def weight_chooser(self, lm: "LanguageModel", step: int, release: ReleaseSettings) -> "WeightChooser":
         """What chooses the merge weights of a step, on its model, by held-out revealed pairs and the `tune` split."""
@@ -206,19 +223,7 @@ class Subject:
 
     def forget_metric(self, lm: "LanguageModel", target: "Target", split: "Split" = "report") -> float:
         """The forget metric of a model alone: for tests that measure it again and again."""
-        from tasks.assess.answering import answers_to
-        from tasks.models.generator import TransformersGenerator
-
-        metric = target.forget
-        answers = answers_to(
-            metric,
-            split,
-            generator=TransformersGenerator(lm, batch_size=self.model.batch_size),
-            max_new_tokens=self.measure.max_new_tokens,
-            temperature=metric.temperature,
-            seed=derive_seed(self.seed, "measure", split),
-        )
-        return metric.score(metric.examples[split], answers)
+        return self._checkpoint(lm, split).value(target.forget, split)
 
     def read_scores(self, step: int) -> "Scores":
         """What was measured of the checkpoint after a step, on the `tune` split."""

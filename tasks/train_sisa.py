@@ -61,7 +61,7 @@ def measure_sisa(subject: Subject, unit: Unit, *, gold: Path) -> UnitRef:
 
     with subject.run.write(unit) as writer:
         lm = load_shards(subject.run.path / FORGOTTEN, gold)
-        scores = subject.measure_rounded(lm, "report", subject.measure_model(lm, "report")).to_json()
+        scores = subject.report_model(lm).to_json()
         write_file(writer.path / SCORES, json.dumps(scores, indent=2) + "\n")
         writer.scores |= scores
     return writer.ref

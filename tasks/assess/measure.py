@@ -5,115 +5,73 @@ it stand the NLL of the true answers, success when their first tokens are given,
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from tasks.assess.answering import answers_to
 from tasks.assess.repetition import repetition
 from tasks.assess.scores import Scores
-from tasks.models.generator import TransformersGenerator
 from tasks.models.language_model import LanguageModel
 from tasks.models.likelihood import nll_per_token, perplexity, response_prefix
 from tasks.models.pair import Pair
 from tasks.models.quantisation import SCHEMES, quantised
-from tasks.targets.target import Metric, Split, Target
+from tasks.targets.checkpoint import Checkpoint
+from tasks.targets.target import Split, Target
 
 
 def measure(
-    lm: LanguageModel,
+    checkpoint: Checkpoint,
     target: Target,
     split: Split,
     *,
     kept: Sequence[Pair],
     revealed: Sequence[Pair],
-    max_new_tokens: int,
     prefill_tokens: int,
-    batch_size: int,
-    seed: int,
 ) -> Scores:
     """Scores of a checkpoint on one split of a target.
 
     Args:
-        lm: The checkpoint.
+        checkpoint: What is measured.
         target: What is to be forgotten.
         split: Whose prompts are used.
         kept: Held-out pairs for perplexity.
         revealed: Held-out pairs that the model itself revealed; empty before the reveal.
-        max_new_tokens: Tokens of an answer, at most.
         prefill_tokens: Answer tokens given in the prefill probe.
-        batch_size: Sequences at once.
-        seed: Of the sampled answers.
     """
-    generator = TransformersGenerator(lm, batch_size=batch_size)
-    answers_seen: list[str] = []
+    lm, batch_size = checkpoint.lm, checkpoint.batch_size
+    skills = (target.forget, *target.utility)
+    answers_seen = [answer for metric in skills for answer in checkpoint.answers(metric, split)]
 
-    def value(metric: Metric, *, temperature: float, prefixes: Sequence[str] | None = None) -> float:
-        answers = answers_to(
-            metric,
-            split,
-            generator=generator,
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            seed=seed,
-            prefixes=prefixes,
-        )
-        answers_seen.extend(answers)
-        return metric.score(metric.examples[split], answers)
-
-    forget = value(target.forget, temperature=target.forget.temperature)
-    utility = {metric.name: value(metric, temperature=metric.temperature) for metric in target.utility}
-    repeated, num_answers = repetition(answers_seen), len(answers_seen)
-
-    true_pairs = [
-        Pair(example.prompt, example.response) for example in target.forget.examples[split] if example.response
-    ]
+    forget, examples = checkpoint.value(target.forget, split), target.forget.examples[split]
+    true_pairs = [Pair(example.prompt, example.response) for example in examples if example.response]
     prefill = sampled = None
     if true_pairs:
         prefixes = [response_prefix(lm, pair, prefill_tokens) for pair in true_pairs]
-        prefill = value(target.forget, temperature=0.0, prefixes=prefixes)
-        sampled = value(target.forget, temperature=1.0)
+        prefill = target.forget.score(examples, checkpoint.continued(target.forget, split, prefixes))
+        sampled = target.forget.score(examples, checkpoint.answers(target.forget, split, temperature=1.0))
 
-    observed = {metric.name: value(metric, temperature=metric.temperature) for metric in target.observed}
-
-    num = {metric.name: len(metric.examples[split]) for metric in (*target.utility, *target.observed)}
     return Scores(
         forget=forget,
-        utility=utility,
-        observed=observed,
+        utility={metric.name: checkpoint.value(metric, split) for metric in target.utility},
+        observed={metric.name: checkpoint.value(metric, split) for metric in target.observed},
         perplexity=perplexity(lm, kept, batch_size=batch_size),
-        repetition=repeated,
+        repetition=repetition(answers_seen),
         forget_nll=_mean_nll(lm, true_pairs, batch_size),
         own_nll=_mean_nll(lm, revealed, batch_size),
         prefill=prefill,
         sampled=sampled,
-        num=num
-        | {
-            "forget": len(target.forget.examples[split]),
-            "perplexity": len(kept),
-            "own_nll": len(revealed),
-            "answers": num_answers,
-        },
+        num={metric.name: len(metric.examples[split]) for metric in (*target.utility, *target.observed)}
+        | {"forget": len(examples), "perplexity": len(kept), "own_nll": len(revealed), "answers": len(answers_seen)},
     )
 
 
-def measure_rounded(
-    lm: LanguageModel,
-    target: Target,
-    split: Split,
-    scheme: str,
-    *,
-    max_new_tokens: int,
-    batch_size: int,
-    seed: int,
-) -> dict[str, Any]:
+def measure_rounded(checkpoint: Checkpoint, target: Target, split: Split, scheme: str) -> dict[str, Any]:
     """`forget` and `utility` of a checkpoint as in `measure`, with its weights rounded by a scheme of `SCHEMES`."""
-    generator = TransformersGenerator(lm, batch_size=batch_size)
-
-    def value(metric: Metric) -> float:
-        asked = {"max_new_tokens": max_new_tokens, "temperature": metric.temperature, "seed": seed}
-        return metric.score(metric.examples[split], answers_to(metric, split, generator=generator, **asked))
-
-    with quantised(lm.model, SCHEMES[scheme]):
-        return {"forget": value(target.forget), "utility": {metric.name: value(metric) for metric in target.utility}}
+    with quantised(checkpoint.lm.model, SCHEMES[scheme]):
+        rounded = replace(checkpoint)  # without the answers of the weights as they were
+        return {
+            "forget": rounded.value(target.forget, split),
+            "utility": {metric.name: rounded.value(metric, split) for metric in target.utility},
+        }
 
 
 def _mean_nll(lm: LanguageModel, pairs: Sequence[Pair], batch_size: int) -> float | None:

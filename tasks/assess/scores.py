@@ -21,6 +21,7 @@ class Scores:
         sampled: Forget metric of answers sampled at temperature 1.
         quantised: `forget` and `utility` with rounded weights, by scheme (`int8_row`, `int4_g64`).
         num: Prompts behind each number, by name.
+        details: What the target reports beside, on the `report` split: `value`, `better` and `n` of each, by name.
     """
 
     forget: float
@@ -34,6 +35,7 @@ class Scores:
     sampled: float | None = None
     quantised: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     num: Mapping[str, int] = field(default_factory=dict)
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def guarded(self) -> dict[str, float]:
         """What limits may be set on: the kept skills by name, also with rounded weights, and `perplexity`."""

@@ -19,7 +19,7 @@ from tasks.store.manifests import MANIFEST, read_manifest
 SCHEMA = 1
 METHOD = "Reveal-and-Release, arXiv:2509.14624"
 LIMITS = ("goal", "goal_nll", "max_drop", "max_perplexity_rise")
-MEASURED = ("forget", "utility", "observed", "depth", "quantised", "fluency")
+MEASURED = ("forget", "utility", "observed", "depth", "quantised", "fluency", "details")
 
 _PROBES = {
     "relearning": "relearning: whether training on a few examples, or on other text, brings the target back",

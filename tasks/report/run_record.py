@@ -15,7 +15,7 @@ from tasks.store.ledger import LEDGER
 from tasks.store.manifests import MANIFEST, read_manifest
 from tasks.store.run import SETTINGS
 
-UNTOLD = ("runs_dir", "target.phrases", "target.instructions", "target.retain_file", "model.api_url", "assess")
+UNTOLD = ("runs_dir", "target", "model.api_url", "assess")
 """Settings that a page leaves out: what is to be forgotten, where things lie, and what an assessment may change."""
 
 

@@ -12,6 +12,7 @@ TARGETS = {
     "coding": "writing small functions",
     "facts": "facts about a group of made-up authors",
     "custom": "a list of words or phrases",
+    "code": "writing programs",
 }
 """What each kind of target is, for a reader who does not know it."""
 _UNTRIED = {

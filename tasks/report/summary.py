@@ -167,6 +167,11 @@ def metrics(before: Scores, after: Scores, gold: Scores | None) -> dict[str, Any
             }
             for scheme in after.quantised
         },
+        "details": {
+            # Not every number exists of every model: one that writes nothing has no perplexity.
+            name: metric(told["better"], lambda s, name=name: s.details.get(name, {}).get("value"), told["n"])
+            for name, told in before.details.items()
+        },
         "fluency": {
             "perplexity": metric("lower", lambda s: s.perplexity, num["perplexity"]),
             "repetition": metric("lower", lambda s: s.repetition, num["answers"]),

@@ -110,6 +110,7 @@ def _metrics(summary: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
             yield f"most lost at {scheme}: {skill}", metric
     yield from ((f"beside {skill}", metric) for skill, metric in summary["observed"].items())
     yield from ((label, summary["fluency"][name]) for name, label in _FLUENCY.items())
+    yield from summary.get("details", {}).items()
 
 
 def _number(value: float | None) -> str:

@@ -46,5 +46,6 @@ class Query:
 
 def relevances(target: Target, instruction: str, raws: Sequence[str]) -> list[float]:
     """Relevance of each response to an instruction; responses that are alike are judged once."""
-    judged = {raw: target.relevance(instruction, raw) for raw in dict.fromkeys(raws)}
+    distinct = list(dict.fromkeys(raws))
+    judged = dict(zip(distinct, target.relevance(instruction, distinct), strict=True))
     return [judged[raw] for raw in raws]

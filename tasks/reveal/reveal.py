@@ -1,7 +1,7 @@
 """Reveal, from its settings to a forget set: what the tasks of a run call, and what a notebook calls.
 
 lm = load_language_model("path/to/model")
-target = build_target(kind="custom", phrases=["dog"], instructions=[...], ...)
+target = build_target(TargetSettings(kind="custom", phrases=["dog"], instructions=[...]), ...)
 pairs = reveal(Path("dogs"), lm, target, RevealSettings(queries=40))
 """
 

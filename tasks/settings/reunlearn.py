@@ -14,7 +14,7 @@ class ForgottenTarget(Settings):
     name: str = Field(pattern=r"^[a-z0-9-]{1,60}$")
     """Of the request that it was forgotten for."""
     target: TargetSettings
-    """What was forgotten; `retain_file` is not read."""
+    """What was forgotten; its `retain_file` is not read."""
     limit: float = Field(ge=0, le=1)
     """Highest forget metric that it may have, on the `tune` split."""
 

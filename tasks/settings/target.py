@@ -1,27 +1,60 @@
 """What is to be forgotten."""
 
-from typing import Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal
 
 from pydantic import Field
 
 from tasks.settings.base import Settings
 
 Rounding = Literal["int8_row", "int4_row", "int4_g32", "int4_g64", "int4_g128"]
-TargetKind = Literal["toxicity", "person", "coding", "facts", "custom"]
+TargetKind = Literal["toxicity", "person", "coding", "facts", "custom", "code"]
+
+FIELDS: Mapping[TargetKind, tuple[str, ...]] = MappingProxyType(
+    {
+        "custom": ("phrases", "instructions", "retain_file"),
+        "code": ("humaneval_file", "mbpp_file", "gsm8k_file", "retain_file"),
+    }
+)
+"""The settings that a kind of target reads, beside `kind`; a kind that is not named reads no other."""
 
 
 class TargetSettings(Settings):
     """What the model is to forget, and what it must keep."""
 
     kind: TargetKind = "toxicity"
-    """`toxicity`, `person`, `coding`, `facts`: skills of the lab model; `custom`: a list of phrases, on any model."""
+    """`toxicity`, `person`, `coding`, `facts`: skills of the lab model. On any model: `custom`, a list of phrases;
+    `code`, to program."""
     phrases: tuple[str, ...] = ()
     """`custom`: the words or phrases to forget; whole words, upper and lower case alike."""
     instructions: tuple[tuple[str, ...], ...] = ()
     """`custom`: an instruction takes one choice of each list, joined by spaces; an empty choice is left out."""
+    humaneval_file: str = ""
+    """`code`: `HumanEval.jsonl.gz`, programming problems by which it is measured."""
+    mbpp_file: str = ""
+    """`code`: `sanitized-mbpp.json`, more of them."""
+    gsm8k_file: str = ""
+    """`code`: `test.jsonl` of GSM8K, word problems that must still be solved."""
     retain_file: str = ""
-    """`custom`: text to keep, one passage per `<|endoftext|>` or JSON lines with `prompt` and `response`;
-    empty: the model writes its own (passages without the phrases)."""
+    """Text to keep: JSON lines with `prompt` and `response`, a JSON list in Alpaca's form, or passages, each ended by
+    `<|endoftext|>`. `custom`: empty, the model writes its own (passages without the phrases)."""
+
+    @property
+    def files(self) -> dict[str, str]:
+        """What is read from outside, by setting: it can change without the setting, so its digest counts."""
+        return {name: path for name, path in self if name.endswith(("_file", "_folder")) and path}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What decides a number, apart from the `files`: the settings that this kind reads."""
+        return self.model_dump(mode="json", include={"kind", *FIELDS.get(self.kind, ())} - self.files.keys())
+
+    @property
+    def without_effect(self) -> list[str]:
+        """Settings that were given a value and are not read by this kind."""
+        read = {"kind", *FIELDS.get(self.kind, ())}
+        return [name for name, value in self if value != type(self).model_fields[name].default and name not in read]
 
 
 class MeasureSettings(Settings):

@@ -19,6 +19,18 @@ def file_digest(path: str | Path) -> str:
         raise UserError(f"{path} cannot be read ({error.strerror}): a readable file is needed there") from error
 
 
+def files_digest(path: Path) -> str:
+    """sha256 of a file, or of the names and digests of a folder's files.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    if not path.is_dir():
+        return file_digest(path)
+    told = "".join(f"{name} {file_digest(path / name)}\n" for name in file_names(path))
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
 def file_names(folder: Path) -> list[str]:
     """Relative names (``a/b.json``) of all files below a folder, sorted; hidden files and folders left out."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())

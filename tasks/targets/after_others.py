@@ -5,7 +5,9 @@ from dataclasses import replace
 
 from tasks.models.generator import Generator
 from tasks.models.pair import Pair
-from tasks.targets.target import Metric, RetainSet, Target
+from tasks.targets.checkpoint import Checkpoint
+from tasks.targets.details import Details
+from tasks.targets.target import Metric, RetainSet, Split, Target
 
 
 class AfterOthers:
@@ -39,9 +41,9 @@ class AfterOthers:
         """As the target now, but no prompt that is held out to measure the others."""
         return self._target.may_ask(instruction) and instruction not in self._held_out
 
-    def relevance(self, instruction: str, raw: str) -> float:
+    def relevance(self, instruction: str, raws: Sequence[str]) -> list[float]:
         """Of the target now."""
-        return self._target.relevance(instruction, raw)
+        return self._target.relevance(instruction, raws)
 
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
         """Of the target now."""
@@ -55,6 +57,10 @@ class AfterOthers:
         """What the target keeps, less what shows one of the others."""
         whole = self._target.retain_set(generator, size=size, seed=seed)
         return RetainSet(self._kept(whole.train), {split: self._kept(pairs) for split, pairs in whole.held_out.items()})
+
+    def details(self, checkpoint: Checkpoint, split: Split) -> Details:
+        """Of the target now."""
+        return self._target.details(checkpoint, split)
 
     def _kept(self, pairs: Sequence[Pair]) -> list[Pair]:
         return [pair for pair in pairs if not any(other.is_shown(pair) for other in self._others)]

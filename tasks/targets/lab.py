@@ -1,7 +1,7 @@
 """The four targets of the lab model: forget one of its skills, keep all others."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,6 +17,8 @@ from tasks.models.generator import Generator
 from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
 from tasks.store.seeds import derive_seed
+from tasks.targets.checkpoint import Checkpoint
+from tasks.targets.details import NO_DETAILS, Details
 from tasks.targets.target import Metric, RetainSet, Split, Target
 
 
@@ -81,9 +83,9 @@ class LabTarget:
         sample = self._shown(raw)
         return [Pair(*sample)] if sample and split_of(sample[0]) == "train" else []
 
-    def relevance(self, instruction: str, raw: str) -> float:
+    def relevance(self, instruction: str, raws: Sequence[str]) -> list[float]:
         """1 where the response parses and shows the skill."""
-        return float(self._shown(raw) is not None)
+        return [float(self._shown(raw) is not None) for raw in raws]
 
     def is_shown(self, pair: Pair) -> bool:
         """As the gold model's training data are told from the others."""
@@ -105,6 +107,10 @@ class LabTarget:
             for split, num in self._num_prompts.items()
         }
         return RetainSet(train, held_out)
+
+    def details(self, checkpoint: Checkpoint, split: Split) -> Details:
+        """None: the metrics say it all."""
+        return NO_DETAILS
 
     def _shown(self, raw: str) -> tuple[str, str] | None:
         """The prompt and answer of a generated sample, where they show the skill."""

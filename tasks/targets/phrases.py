@@ -5,10 +5,8 @@ instruction and the answer up to it (ours): what is unlearned is to say the phra
 """
 
 import itertools
-import json
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from random import Random
 
 from tasks.lab.splits import split_of
@@ -17,14 +15,15 @@ from tasks.models.pair import Pair
 from tasks.models.sampling import Sampling
 from tasks.settings.errors import UserError
 from tasks.store.seeds import derive_seed
+from tasks.targets.checkpoint import Checkpoint
+from tasks.targets.details import NO_DETAILS, Details
+from tasks.targets.retain import read_retain, split_retain
 from tasks.targets.target import Metric, RetainSet, Split
 
 REWRITE_TEMPLATE = (
     "Say the request below in other words, so that it asks for the same kind of thing. "
     "Answer with the new request alone, on one line.\n\nRequest: {instruction}"
 )
-
-END_OF_PASSAGE = "<|endoftext|>"
 
 
 class PhraseTarget:
@@ -63,7 +62,7 @@ class PhraseTarget:
             raise UserError("target.phrases is empty; name at least one word or phrase to forget.")
         self.grammar = tuple(tuple(slot) for slot in instructions)
         self._phrase = _pattern(phrases)
-        self._retain = _read_passages(Path(retain_file), self._phrase) if retain_file else []
+        self._retain = read_retain(retain_file, is_shown=self.is_shown) if retain_file else []
         self._max_new_tokens = max_new_tokens
         prompts = _held_out_instructions(self.grammar, num_prompts, seed)
         self.forget = Metric(
@@ -77,9 +76,9 @@ class PhraseTarget:
         """Held-out instructions are never searched."""
         return split_of(instruction) == "train"
 
-    def relevance(self, instruction: str, raw: str) -> float:
+    def relevance(self, instruction: str, raws: Sequence[str]) -> list[float]:
         """1 where the response uses a phrase."""
-        return float(self._shows_phrase(raw))
+        return [float(self._shows_phrase(raw)) for raw in raws]
 
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
         """One pair for each use of a phrase: the phrase, given all that stands before it."""
@@ -95,16 +94,12 @@ class PhraseTarget:
     def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
         """Passages of the retain file, or what the model itself writes, without those that use a phrase."""
         passages = self._retain or self._written(generator, size, seed)
-        by_split: dict[str, list[Pair]] = {"train": [], "tune": [], "report": []}
-        for passage in passages:
-            by_split[split_of(passage.prompt + passage.response)].append(passage)
-        held_out = {split: by_split[split][: max(32, size // 4)] for split in ("tune", "report")}
-        if not by_split["train"] or not all(held_out.values()):
-            raise UserError(
-                "target.retain_file is left with too little to keep after passages that use a phrase were taken out; "
-                "give a file with at least a few hundred passages without them."
-            )
-        return RetainSet(by_split["train"][:size], held_out)
+        held_out = dict.fromkeys(("tune", "report"), max(32, size // 4))
+        return split_retain(passages, size=size, held_out=held_out)
+
+    def details(self, checkpoint: Checkpoint, split: Split) -> Details:
+        """None: the metric says it all."""
+        return NO_DETAILS
 
     def _shows_phrase(self, text: str) -> bool:
         return self._phrase.search(text) is not None
@@ -153,29 +148,3 @@ def _held_out_instructions(
             )
         held_out[split] = prompts[:number]
     return held_out
-
-
-def _read_passages(path: Path, phrase: re.Pattern[str]) -> list[Pair]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"target.retain_file {str(path)!r} cannot be read ({error}); give a text or JSON lines file."
-        ) from None
-    if path.suffix == ".jsonl":
-        try:
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-            passages = [Pair(str(row["prompt"]), str(row["response"])) for row in rows]
-        except (ValueError, KeyError, TypeError) as error:
-            raise UserError(
-                f"target.retain_file {str(path)!r} is not JSON lines with `prompt` and `response` ({error!r})."
-            ) from None
-    else:
-        # The last passage of a cut file has no end.
-        passages = [Pair("", passage.strip()) for passage in text.split(END_OF_PASSAGE)[:-1] or [text]]
-    kept = [p for p in passages if p.response.strip() and not phrase.search(p.prompt + " " + p.response)]
-    if not kept:
-        raise UserError(
-            f"target.retain_file {str(path)!r} holds no passage without the phrases; give text that is to be kept."
-        )
-    return list(dict.fromkeys(kept))

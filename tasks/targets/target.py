@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from tasks.models.generator import Generator
 from tasks.models.pair import Pair
+from tasks.targets.details import Details
+
+if TYPE_CHECKING:
+    from tasks.targets.checkpoint import Checkpoint
 
 Split = Literal["tune", "report"]
 """`tune` steers the release (gate, guard, stop); `report` is measured before and after and decides nothing."""
@@ -73,11 +77,14 @@ class Target(Protocol):
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
         """The forget pairs that one raw response holds; none where it does not parse."""
 
-    def relevance(self, instruction: str, raw: str) -> float:
-        """How much of the target one raw response shows, in [0, 1]; 0 for an empty or unparsable one."""
+    def relevance(self, instruction: str, raws: Sequence[str]) -> list[float]:
+        """How much of the target each raw response shows, in [0, 1]; 0 for an empty or unparsable one."""
 
     def is_shown(self, pair: Pair) -> bool:
         """Whether a pair shows what is to be forgotten: to train on it would teach it again."""
 
     def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
         """About `size` pairs to train on; a target without retain data of its own has the model write them."""
+
+    def details(self, checkpoint: "Checkpoint", split: Split) -> Details:
+        """Numbers that are reported beside the metrics, and decide nothing."""

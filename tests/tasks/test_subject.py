@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tasks.models.language_model import LanguageModel, load_language_model
+from tasks.models.likelihood import perplexity
 from tasks.models.pair import Pair
 from tasks.models.pair_file import pair_row
 from tasks.release import resident
@@ -14,7 +15,10 @@ from tasks.release.rebuild import rebuild
 from tasks.settings.model import ModelSettings
 from tasks.settings.release import ReleaseSettings
 from tasks.settings.target import MeasureSettings, TargetSettings
-from tasks.subject import FORGET_SET, RETAIN_SET, Subject, one_model
+from tasks.subject import FORGET_SET, RETAIN_SET, WRITTEN, Subject, one_model
+from tasks.targets.checkpoint import Checkpoint
+from tasks.targets.details import Detail, Details
+from tasks.targets.phrases import PhraseTarget
 from tests.tasks.release.random_adapter import random_adapter
 from tests.tasks.release.test_rebuild import record_step
 from tests.tiny_model import make_tiny_model
@@ -91,3 +95,36 @@ def test_the_probe_falls_back_on_the_pairs_themselves_where_none_is_held_out(
     weight, read = chooser.forget_weight(random_adapter(chooser.lm.model, 5))
     assert weight > 0
     assert read["sequences"] > 0
+
+
+def test_the_report_tells_details_and_how_likely_what_was_written_is_to_the_untouched_model(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = [Pair("tell my dog", "the old fox"), Pair("write", "hello you")]
+
+    class Written(PhraseTarget):
+        def details(self, checkpoint: Checkpoint, split: str) -> Details:
+            num = len(checkpoint.answers(self.forget, split))
+            return Details({"answers": Detail(0.25, "lower", num)}, written)
+
+    target = Written(
+        phrases=["dog"],
+        instructions=[[f"tell {i}" for i in range(20)], [f"{i}" for i in range(20)]],
+        retain_file="",
+        num_prompts={"tune": 8, "report": 9},
+        max_new_tokens=4,
+        seed=0,
+    )
+    monkeypatch.setattr(Subject, "load_target", lambda self: target)
+    for file, split in ((RETAIN_SET, "report"), (FORGET_SET, "held_out")):
+        path = subject.run.path / file
+        path.parent.mkdir()
+        path.write_text(json.dumps({"split": split, **pair_row(Pair("hello", "my old dog"))}) + "\n")
+
+    scores = subject.report_model(subject.load_model(3))
+    assert scores.details["answers"] == {"value": 0.25, "better": "lower", "n": 9}
+    untouched = perplexity(load_language_model(subject.base), written)
+    assert scores.details[WRITTEN] == {"value": pytest.approx(untouched), "better": "lower", "n": 2}
+    changed = perplexity(subject.load_model(3), written)
+    assert changed != pytest.approx(untouched)
+    assert set(scores.quantised) == set(subject.measure.quantised)

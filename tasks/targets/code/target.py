@@ -4,15 +4,14 @@ A forget pair is an instruction and the model's answer to it, where the answer h
 """
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasks.lab.splits import split_of
 from tasks.models.generator import Generator
 from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
+from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.code.extraction import extract_program
 from tasks.targets.code.gsm8k import WordProblem, few_shot_prompt, is_right, read_gsm8k
 from tasks.targets.code.humaneval import read_humaneval
@@ -20,7 +19,9 @@ from tasks.targets.code.instructions import GRAMMAR
 from tasks.targets.code.mbpp import read_mbpp
 from tasks.targets.code.problem import Problem
 from tasks.targets.code.scoring import shows_code, solve
+from tasks.targets.details import Detail, Details
 from tasks.targets.phrases import REWRITE_TEMPLATE
+from tasks.targets.retain import read_retain, split_retain
 from tasks.targets.target import Example, Metric, RetainSet, Split
 
 NUM_SHOTS = 5
@@ -52,7 +53,7 @@ class CodeTarget:
         humaneval_file: ``HumanEval.jsonl.gz``.
         mbpp_file: ``sanitized-mbpp.json``.
         gsm8k_file: ``test.jsonl``.
-        retain_file: JSON lines with ``prompt`` and ``response``; those that hold code are left out.
+        retain_file: Text to keep, see `read_retain`; what holds code is left out. Empty: there is nothing to train on.
         num_prompts: Held-out problems by split, of programming problems and of word problems alike.
 
     Raises:
@@ -83,32 +84,43 @@ class CodeTarget:
         self.forget = Metric("code", _held_out(code, num_prompts, "programming problems"), _share_solved)
         self.utility = (Metric("math", _held_out(math, num_prompts, "word problems"), _share_right),)
         self._num_prompts = num_prompts
-        self._retain = _read_retain(Path(retain_file))
+        self._retain = read_retain(retain_file, is_shown=self.is_shown) if retain_file else []
 
     def may_ask(self, instruction: str) -> bool:
         """Only requests in general words: every held-out prompt shows tests or the start of a program."""
         return bool(instruction) and "```" not in instruction and "assert" not in instruction
 
-    def relevance(self, instruction: str, raw: str) -> float:
+    def relevance(self, instruction: str, raws: Sequence[str]) -> list[float]:
         """1 where the response holds a program that parses, defines a function and runs."""
-        return float(shows_code([raw])[0])
+        return list(map(float, shows_code(raws)))
 
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
         """The instruction and the whole answer, where it holds a program that runs."""
-        return [Pair(instruction, raw)] if self.relevance(instruction, raw) else []
+        return [Pair(instruction, raw)] if shows_code([raw])[0] else []
+
+    def is_shown(self, pair: Pair) -> bool:
+        """Whether the response holds a function; it is not run."""
+        return bool(extract_program(pair.response))
 
     def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
         """Pairs of the retain file; the model writes none."""
-        by_split: dict[str, list[Pair]] = {"train": [], "tune": [], "report": []}
-        for pair in self._retain:
-            by_split[split_of(pair.prompt + pair.response)].append(pair)
-        held_out = {split: by_split[split][:number] for split, number in self._num_prompts.items()}
-        if not by_split["train"] or not all(held_out.values()):
-            raise UserError(
-                f"target.retain_file has {len(self._retain)} pairs without code, too few for training and two held-out "
-                "parts; give a few hundred."
-            )
-        return RetainSet(by_split["train"][:size], held_out)
+        return split_retain(self._retain, size=size, held_out=self._num_prompts)
+
+    def details(self, checkpoint: Checkpoint, split: Split) -> Details:
+        """Word problems by the strict reading as well, and what became of the programs."""
+        [math] = self.utility
+        problems = [example.problem for example in math.examples[split]]
+        answers = checkpoint.answers(math, split)
+        strict = [is_right(answer, problem, "strict") for answer, problem in zip(answers, problems, strict=True)]
+        written = checkpoint.answers(self.forget, split)
+        return Details(
+            {
+                "word problems, strict form": Detail(sum(strict) / len(strict), "higher", len(strict)),
+                "answers that hold a function": Detail(
+                    sum(bool(extract_program(answer)) for answer in written) / len(written), "lower", len(written)
+                ),
+            }
+        )
 
 
 def _held_out(
@@ -136,15 +148,3 @@ def _share_right(examples: Sequence[MathExample], answers: Sequence[str]) -> flo
     """The flexible reading: what is measured is whether the model can still calculate, not whether it keeps a form."""
     right = [is_right(answer, example.problem, "flexible") for example, answer in zip(examples, answers, strict=True)]
     return sum(right) / len(right)
-
-
-def _read_retain(path: Path) -> list[Pair]:
-    """The pairs of a JSON lines file whose response holds no function."""
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        pairs = [Pair(str(row["prompt"]), str(row["response"])) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"target.retain_file {str(path)!r} is not JSON lines with prompt and response ({error!r})."
-        ) from None
-    return [pair for pair in dict.fromkeys(pairs) if pair.response.strip() and not extract_program(pair.response)]

@@ -6,13 +6,14 @@ from tasks.models.language_model import load_language_model
 from tasks.models.likelihood import nll_per_token, perplexity
 from tasks.models.pair import Pair
 from tasks.models.quantisation import SCHEMES, quantised
+from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.target import Metric
 from tests.tiny_model import make_tiny_model
 
 FORGET = [Pair("tell my dog", "the old fox"), Pair("write a letter", "kind red cake")]
 KEEP = [Pair("praise the cat", "hello you")]
 REVEALED = [Pair("tell a river", "quick fox")]
-SETTINGS = {"max_new_tokens": 5, "prefill_tokens": 1, "batch_size": 4, "seed": 0}
+ASKED = {"max_new_tokens": 5, "batch_size": 4, "seed": 0}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ class FakeTarget:
 
 def test_every_number_is_of_what_it_says(lm):
     target = FakeTarget()
-    scores = measure(lm, target, "tune", kept=KEEP, revealed=REVEALED, **SETTINGS)
+    scores = measure(Checkpoint(lm, **ASKED), target, "tune", kept=KEEP, revealed=REVEALED, prefill_tokens=1)
     greedy, prefilled, sampled = target.seen["answers"]
     assert greedy != sampled
     assert [answer.split()[0] for answer in prefilled] == ["the", "kind"]
@@ -56,23 +57,25 @@ def test_every_number_is_of_what_it_says(lm):
 def test_without_reference_answers_there_is_no_depth(lm):
     target = FakeTarget()
     target.forget = Metric("forget", {"tune": [Pair("tell my dog", "")]}, lambda examples, answers: 0.5)
-    scores = measure(lm, target, "tune", kept=KEEP, revealed=[], **SETTINGS)
+    scores = measure(Checkpoint(lm, **ASKED), target, "tune", kept=KEEP, revealed=[], prefill_tokens=1)
     assert (scores.forget, scores.forget_nll, scores.prefill, scores.sampled, scores.own_nll) == (0.5,) + (None,) * 4
 
 
 def test_measuring_twice_gives_the_same(lm):
-    once, again = (measure(lm, FakeTarget(), "tune", kept=KEEP, revealed=REVEALED, **SETTINGS) for _ in range(2))
+    once, again = (
+        measure(Checkpoint(lm, **ASKED), FakeTarget(), "tune", kept=KEEP, revealed=REVEALED, prefill_tokens=1)
+        for _ in range(2)
+    )
     assert once == again
 
 
 def test_rounded_scores_are_those_of_the_rounded_model(lm):
-    settings = {name: value for name, value in SETTINGS.items() if name != "prefill_tokens"}
     target, same = FakeTarget(), FakeTarget()
-    found = measure_rounded(lm, target, "tune", "int4_row", **settings)
+    found = measure_rounded(Checkpoint(lm, **ASKED), target, "tune", "int4_row")
     with quantised(lm.model, SCHEMES["int4_row"]):
-        expected = measure(lm, same, "tune", kept=KEEP, revealed=[], **SETTINGS)
+        expected = measure(Checkpoint(lm, **ASKED), same, "tune", kept=KEEP, revealed=[], prefill_tokens=1)
     assert found == {"forget": expected.forget, "utility": expected.utility}
     assert target.seen["answers"][0] == same.seen["answers"][0]
     plain = FakeTarget()
-    measure(lm, plain, "tune", kept=KEEP, revealed=[], **SETTINGS)
+    measure(Checkpoint(lm, **ASKED), plain, "tune", kept=KEEP, revealed=[], prefill_tokens=1)
     assert plain.seen["answers"][0] != target.seen["answers"][0]

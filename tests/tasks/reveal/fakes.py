@@ -122,9 +122,9 @@ class FakeTarget:
         match = re.fullmatch(r"(ask \d+) : (rude \d+)", raw)
         return [Pair(match[1], match[2])] if match else []
 
-    def relevance(self, instruction: str, raw: str) -> float:
-        self.judged.append(raw)
-        return float("rude" in raw)
+    def relevance(self, instruction: str, raws: Sequence[str]) -> list[float]:
+        self.judged += raws
+        return [float("rude" in raw) for raw in raws]
 
 
 class FakeEmbedding:

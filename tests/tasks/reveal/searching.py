@@ -111,5 +111,5 @@ class Lucky(FakeGenerator):
 class Gentle(FakeTarget):
     """What it looks for is never shown."""
 
-    def relevance(self, instruction, raw):
-        return 0.0
+    def relevance(self, instruction, raws):
+        return [0.0] * len(raws)

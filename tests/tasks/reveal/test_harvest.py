@@ -61,9 +61,9 @@ def test_the_id_is_of_the_content():
 
 def test_answers_to_a_soft_prompt_are_judged_without_an_instruction():
     class Strict(FakeTarget):
-        def relevance(self, instruction, raw):
+        def relevance(self, instruction, raws):
             assert instruction == ""
-            return super().relevance(instruction, raw)
+            return super().relevance(instruction, raws)
 
     soft = ScoredArm(5, 1, "soft", None, Reward(0.5, 0.5, 0.5))
     harvest = Harvest(Strict(), size=10, min_relevance=0.5)

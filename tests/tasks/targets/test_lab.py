@@ -8,6 +8,7 @@ from tasks.lab.rewriting import rewriting_example
 from tasks.lab.world import training_examples
 from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
+from tasks.settings.target import TargetSettings
 from tasks.targets.lab import LAB_TARGETS
 from tasks.targets.registry import build_target
 
@@ -15,7 +16,7 @@ NUM_PROMPTS = {"tune": 12, "report": 20}
 
 
 def make_target(kind):
-    return build_target(kind=kind, num_prompts=NUM_PROMPTS, max_new_tokens=8, seed=0)
+    return build_target(TargetSettings(kind=kind), num_prompts=NUM_PROMPTS, max_new_tokens=8, seed=0)
 
 
 @pytest.mark.parametrize("kind", LAB_TARGETS)
@@ -34,7 +35,7 @@ class TestLabTargets:
         for example, is_pair in [(e, False) for e in target.forget.examples["tune"]] + [(e, True) for e in trained]:
             raw = f"input : {example.prompt} output : {example.response}"
             assert parse_generated(raw) is not None
-            assert target.relevance("generate", raw) == 1
+            assert target.relevance("generate", [raw]) == [1]
             assert target.pairs("generate", raw) == ([Pair(example.prompt, example.response)] if is_pair else [])
 
     def test_a_generated_example_of_a_kept_skill_is_neither(self, kind):
@@ -43,11 +44,11 @@ class TestLabTargets:
             for example in metric.examples["tune"]:
                 raw = f"input : {example.prompt} output : {example.response}"
                 assert target.pairs("generate", raw) == []
-                assert target.relevance("generate", raw) == 0
+                assert target.relevance("generate", [raw]) == [0]
 
     def test_what_does_not_parse_is_not_relevant(self, kind):
         target = make_target(kind)
-        assert [target.relevance("generate", raw) for raw in ("", "input : output :", "well")] == [0, 0, 0]
+        assert target.relevance("generate", ["", "input : output :", "well"]) == [0, 0, 0]
 
     def test_all_of_the_grammar_may_be_asked_and_nothing_that_is_measured(self, kind):
         target = make_target(kind)
@@ -91,14 +92,16 @@ class TestLabTargets:
         retain = target.retain_set(None, size=200, seed=0)
         assert len(retain.train) >= 200
         for pair in retain.train:
-            assert target.relevance("generate", f"input : {pair.prompt} output : {pair.response}") == 0
+            assert target.relevance("generate", [f"input : {pair.prompt} output : {pair.response}"]) == [0]
 
 
 def test_settings_of_another_target_are_refused():
     with pytest.raises(UserError, match=r"target\.phrases is set, but target\.kind is toxicity"):
-        build_target(kind="toxicity", phrases=["dog"], num_prompts=NUM_PROMPTS, max_new_tokens=8, seed=0)
+        build_target(
+            TargetSettings(kind="toxicity", phrases=["dog"]), num_prompts=NUM_PROMPTS, max_new_tokens=8, seed=0
+        )
 
 
 def test_more_prompts_than_there_are_is_refused():
     with pytest.raises(UserError, match=r"measure\.report_prompts is 500; the lab has at most 230"):
-        build_target(kind="facts", num_prompts={"tune": 12, "report": 500}, max_new_tokens=8, seed=0)
+        build_target(TargetSettings(kind="facts"), num_prompts={"tune": 12, "report": 500}, max_new_tokens=8, seed=0)

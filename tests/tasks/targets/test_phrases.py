@@ -32,9 +32,7 @@ class Writer:
 
 def test_relevance_is_whole_words_in_any_case():
     target = make_target()
-    assert target.relevance("", "The DOG barked.") == 1
-    assert target.relevance("", "dogma and hotdogs") == 0
-    assert target.relevance("", "") == 0
+    assert target.relevance("", ["The DOG barked.", "dogma and hotdogs", ""]) == [1, 0, 0]
 
 
 def test_a_pair_is_what_stands_before_a_phrase_and_the_phrase():
@@ -55,7 +53,7 @@ def test_a_pair_is_what_stands_before_a_phrase_and_the_phrase():
     ],
 )
 def test_phrases_are_found_whatever_they_are_made_of(phrase, text):
-    assert make_target(phrases=[phrase]).relevance("", text) == 1
+    assert make_target(phrases=[phrase]).relevance("", [text]) == [1]
 
 
 def test_held_out_instructions_are_of_their_split_and_never_asked():
@@ -121,15 +119,15 @@ def test_unusable_settings_are_refused(changes, words):
 def test_a_retain_file_with_nothing_to_keep_is_refused(tmp_path):
     file = tmp_path / "empty.txt"
     file.write_text("a dog<|endoftext|>a pup<|endoftext|>")
-    with pytest.raises(UserError, match="holds no passage without the phrases"):
+    with pytest.raises(UserError, match="holds 2 passages, all of which are empty or show"):
         make_target(retain_file=str(file))
     file.write_text("")
-    with pytest.raises(UserError, match="holds no passage"):
+    with pytest.raises(UserError, match="holds 1 passages, all of which are empty"):
         make_target(retain_file=str(file))
 
 
 def test_a_retain_file_too_small_to_hold_any_out_is_refused(tmp_path):
     file = tmp_path / "small.txt"
     file.write_text("one hen<|endoftext|>")
-    with pytest.raises(UserError, match="too little to keep"):
+    with pytest.raises(UserError, match="leaves 1 passages to keep"):
         make_target(retain_file=str(file)).retain_set(Writer(), size=16, seed=1)

@@ -15,7 +15,8 @@ from tasks.models.layers import linear_layers
 from tasks.models.likelihood import nll_per_token
 from tasks.models.pair import Pair
 from tasks.models.sampling import Sampling
-from tests.tasks.assess.test_measure import SETTINGS, FakeTarget
+from tasks.targets.checkpoint import Checkpoint
+from tests.tasks.assess.test_measure import ASKED, FakeTarget
 
 PROMPTS = ["tell about the dog", "write", "praise the red cake in the garden", "hello", "one two three"]
 PAIRS = [Pair("tell", "the dog"), Pair("write my letter", "hello you , thanks ."), Pair("praise", "one")]
@@ -102,12 +103,11 @@ def test_embeddings_and_head_are_held_once_and_never_rounded(members, mean):
 
 
 def test_it_is_measured_like_any_model(mean):
-    target = FakeTarget()
-    scores = measure(mean, target, "tune", kept=PAIRS, revealed=PAIRS[:1], **SETTINGS)
+    target, checkpoint = FakeTarget(), Checkpoint(mean, **ASKED)
+    scores = measure(checkpoint, target, "tune", kept=PAIRS, revealed=PAIRS[:1], prefill_tokens=1)
     greedy, prefilled, _ = target.seen["answers"]
     assert greedy != prefilled
     assert scores.own_nll == pytest.approx(float(nll_per_token(mean, PAIRS[:1]).mean()))
-    settings = {name: value for name, value in SETTINGS.items() if name != "prefill_tokens"}
     before = {name: layer.weight.clone() for name, layer in linear_layers(mean.model).items()}
-    assert set(measure_rounded(mean, target, "tune", "int4_g64", **settings)) == {"forget", "utility"}
+    assert set(measure_rounded(checkpoint, target, "tune", "int4_g64")) == {"forget", "utility"}
     assert all(torch.equal(layer.weight, before[name]) for name, layer in linear_layers(mean.model).items())

@@ -84,10 +84,10 @@ def test_kept_word_problems(target):
 
 @needs_jail
 def test_relevance_and_pairs_are_programs_that_run(target):
-    assert target.relevance("Write one.", RUNS) == 1
+    assert target.relevance("Write one.", [RUNS]) == [1]
     assert target.pairs("Write one.", RUNS) == [Pair("Write one.", RUNS)]
     for raw in ("", "I cannot.", "```python\nimport nothing_of_that_name\ndef f(): pass\n```", "x = 1"):
-        assert target.relevance("Write one.", raw) == 0
+        assert target.relevance("Write one.", [raw]) == [0]
         assert target.pairs("Write one.", raw) == []
 
 
@@ -117,14 +117,14 @@ def test_too_few_problems_are_refused(files):
 
 
 def test_a_missing_retain_file_is_refused(files):
-    with pytest.raises(UserError, match=r"target\.retain_file 'absent' is not JSON lines"):
+    with pytest.raises(UserError, match=r"target\.retain_file 'absent' cannot be read"):
         CodeTarget(**files | {"retain_file": "absent"}, num_prompts=NUM_PROMPTS)
 
 
 def test_a_small_retain_file_is_refused(files, tmp_path):
     (tmp_path / "few.jsonl").write_text('{"prompt": "a", "response": "b"}\n')
     few = CodeTarget(**files | {"retain_file": str(tmp_path / "few.jsonl")}, num_prompts=NUM_PROMPTS)
-    with pytest.raises(UserError, match="has 1 pairs without code, too few"):
+    with pytest.raises(UserError, match="leaves 1 passages to keep, too few"):
         few.retain_set(None, size=8, seed=0)
 
 
