@@ -39,7 +39,7 @@ class ReleaseSettings(Settings):
     """The release stops when the share of forget pairs that are still open falls below this."""
     reveal_again: int = Field(0, ge=0, le=200)
     """Steps between two times that the best arms are asked again, of the model as it has become: what is new joins the
-    forget pairs, and when too few answers show the target (`reveal.min_relevance`) the release ends. 0: never."""
+    forget pairs. That they bring little ends nothing: a model may refuse to list what it still answers. 0: never."""
     patience: int = Field(3, ge=1, le=100)
     """Steps in a row that may be undone before the release gives up."""
     rank: int = Field(8, ge=1, le=512)
