@@ -153,6 +153,7 @@ class Subject:
                 self.load_target(),
                 split,
                 scheme,
+                watched=[one.watched_as for one in self.forgotten],
                 max_new_tokens=self.measure.max_new_tokens,
                 batch_size=self.model.batch_size,
                 seed=derive_seed(self.seed, "measure", split),

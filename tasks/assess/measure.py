@@ -4,7 +4,7 @@ A greedy forget metric falls to 0 as soon as the first token of an answer is blo
 it stand the NLL of the true answers, success when their first tokens are given, and sampling at temperature 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from tasks.assess.answering import answers_to
@@ -101,11 +101,23 @@ def measure_rounded(
     split: Split,
     scheme: str,
     *,
+    watched: Collection[str] = (),
     max_new_tokens: int,
     batch_size: int,
     seed: int,
 ) -> dict[str, Any]:
-    """`forget` and `utility` of a checkpoint as in `measure`, with its weights rounded by a scheme of `SCHEMES`."""
+    """`forget`, `utility` and, where something is, `watched` as in `measure`, of a checkpoint with its weights rounded by a scheme.
+
+    Args:
+        lm: The checkpoint; its weights are left as they are.
+        target: What is to be forgotten.
+        split: Whose prompts are used.
+        scheme: Of `SCHEMES`.
+        watched: Names of the observed metrics that are measured as well: a limit holds for them.
+        max_new_tokens: Tokens of an answer, at most.
+        batch_size: Sequences at once.
+        seed: Of all sampling.
+    """
     generator = TransformersGenerator(lm, batch_size=batch_size)
 
     def value(metric: Metric) -> float:
@@ -113,7 +125,9 @@ def measure_rounded(
         return metric.score(metric.examples[split], answers_to(metric, split, generator=generator, **asked))
 
     with quantised(lm.model, SCHEMES[scheme]):
-        return {"forget": value(target.forget), "utility": {metric.name: value(metric) for metric in target.utility}}
+        shown = {metric.name: value(metric) for metric in target.observed if metric.name in watched}
+        kept = {metric.name: value(metric) for metric in target.utility}
+        return {"forget": value(target.forget), "utility": kept} | ({"watched": shown} if shown else {})
 
 
 def _mean_nll(lm: LanguageModel, pairs: Sequence[Pair], batch_size: int) -> float | None:
