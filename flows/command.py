@@ -1,10 +1,12 @@
 """From a command line to a flow run and an exit code: what `python -m flows.reveal_release` and its sisters share.
 
-Exit codes: 0 accepted, revealed, or assessed; 2 the user's input; 3 rejected, or nothing revealed; 1 our fault.
+Exit codes: 0 accepted, revealed, or assessed; 2 the user's input, or the user's deadline was reached; 3 rejected, or
+nothing revealed; 1 our fault. A SIGTERM ends the process as it ends any other.
 """
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -174,23 +176,40 @@ def run_folder(settings: RunSettings) -> Path:
 
 
 def flow_outcome(flow: Any, settings: RunSettings, **parameters: Any) -> Any:
-    """What a flow returned, or the exception that it ended with.
+    """What a flow returned, or the exception that it ended with; a SIGTERM on the way ends this process, as it does.
 
     Raises:
         UserError: what the user gave cannot be used, or no Prefect server answers.
     """
     try:
         state = flow(settings, **parameters, return_state=True)
-    except RuntimeError as error:
-        if "Failed to reach API" in str(error):
+        outcome = state.result(raise_on_failure=False)
+    except BaseException as error:
+        _end_if_terminated(error)
+        if isinstance(error, RuntimeError) and "Failed to reach API" in str(error):
             raise UserError(
                 f"PREFECT_API_URL is {os.environ.get('PREFECT_API_URL')!r}, where no server answers; start or unset it."
             ) from None
         raise
-    outcome = state.result(raise_on_failure=False)
+    _end_if_terminated(outcome)
     if isinstance(outcome, UserError):
         raise outcome
     return outcome
+
+
+def _end_if_terminated(outcome: Any) -> None:
+    """End by SIGTERM where an outcome has one among its causes.
+
+    Prefect makes an exception of the signal, tells its server, and ends the process by it. Where the signal hits Prefect
+    itself, in the middle of a request say, another exception comes of it, and the flow counts as one that failed.
+    """
+    from prefect.exceptions import TerminationSignal
+
+    while isinstance(outcome, BaseException):
+        if isinstance(outcome, TerminationSignal):
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGTERM)
+        outcome = outcome.__cause__ or outcome.__context__
 
 
 def _print_outcome(run_path: Path) -> int:

@@ -100,7 +100,8 @@ def _roll_back(settings: ReunlearnSettings, options: Mapping[str, Any]) -> int:
     now = roll_back_production(
         Path(settings.production), Path(settings.runs_dir), reason=options["reason"], name=options["name"]
     )
-    print(f"in production: version {now.version}, {now.path}")  # noqa: T201
+    print(f"taken back: version {now.taken_back.version}, {now.taken_back.path}")  # noqa: T201
+    print(f"in production: version {now.current.version}, {now.current.path}")  # noqa: T201
     return 0
 
 

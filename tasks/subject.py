@@ -139,7 +139,11 @@ class Subject:
         from tasks.assess.measure import measure_rounded
 
         checkpoint, target = self._checkpoint(lm, split), self.load_target()
-        rounded = {scheme: measure_rounded(checkpoint, target, split, scheme) for scheme in self.measure.quantised}
+        watched = [one.watched_as for one in self.forgotten]
+        rounded = {
+            scheme: measure_rounded(checkpoint, target, split, scheme, watched=watched)
+            for scheme in self.measure.quantised
+        }
         return replace(scores, quantised=rounded)
 
     def report_model(self, lm: "LanguageModel") -> "Scores":

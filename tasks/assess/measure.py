@@ -4,7 +4,7 @@ A greedy forget metric falls to 0 as soon as the first token of an answer is blo
 it stand the NLL of the true answers, success when their first tokens are given, and sampling at temperature 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,14 +64,24 @@ def measure(
     )
 
 
-def measure_rounded(checkpoint: Checkpoint, target: Target, split: Split, scheme: str) -> dict[str, Any]:
-    """`forget` and `utility` of a checkpoint as in `measure`, with its weights rounded by a scheme of `SCHEMES`."""
+def measure_rounded(
+    checkpoint: Checkpoint, target: Target, split: Split, scheme: str, *, watched: Collection[str] = ()
+) -> dict[str, Any]:
+    """`forget`, `utility` and, where something is, `watched` as in `measure`, of a checkpoint with rounded weights.
+
+    Args:
+        checkpoint: Its weights are left as they are.
+        target: What is to be forgotten.
+        split: Whose prompts are used.
+        scheme: Of `SCHEMES`.
+        watched: Names of the observed metrics that are measured as well: a limit holds for them.
+    """
     with quantised(checkpoint.lm.model, SCHEMES[scheme]):
         rounded = replace(checkpoint)  # without the answers of the weights as they were
-        return {
-            "forget": rounded.value(target.forget, split),
-            "utility": {metric.name: rounded.value(metric, split) for metric in target.utility},
-        }
+        shown = {metric.name: rounded.value(metric, split) for metric in target.observed if metric.name in watched}
+        kept = {metric.name: rounded.value(metric, split) for metric in target.utility}
+        forget = rounded.value(target.forget, split)
+    return {"forget": forget, "utility": kept} | ({"watched": shown} if shown else {})
 
 
 def _mean_nll(lm: LanguageModel, pairs: Sequence[Pair], batch_size: int) -> float | None:

@@ -19,7 +19,7 @@ class Scores:
         own_nll: NLL a token of held-out pairs that the model itself revealed; none before the reveal.
         prefill: Forget metric when the first tokens of the true answer are given.
         sampled: Forget metric of answers sampled at temperature 1.
-        quantised: `forget` and `utility` with rounded weights, by scheme (`int8_row`, `int4_g64`).
+        quantised: `forget`, `utility` and `watched` with rounded weights, by scheme (`int8_row`, `int4_g64`).
         num: Prompts behind each number, by name.
         details: What the target reports beside, on the `report` split: `value`, `better` and `n` of each, by name.
     """
@@ -49,6 +49,11 @@ class Scores:
     def worst_forget(self) -> float:
         """The highest forget metric over all precisions that were measured."""
         return max([self.forget, *(scores["forget"] for scores in self.quantised.values())])
+
+    def watched(self, name: str) -> dict[str, float]:
+        """One of the observed metrics in every precision in which it was measured: `full`, and by scheme."""
+        rounded = {scheme: scores["watched"] for scheme, scores in self.quantised.items() if "watched" in scores}
+        return {"full": self.observed[name], **{scheme: watched[name] for scheme, watched in rounded.items()}}
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object."""

@@ -40,11 +40,13 @@ class Production:
 
     Attributes:
         current: The model in production.
-        previous: The one before; none at first.
+        previous: The one before, to go back to; none at first and after a rollback.
+        taken_back: The one that a rollback took out of production; none where the last switch was no rollback.
     """
 
     current: Version
     previous: Version | None = None
+    taken_back: Version | None = None
 
 
 def read_production(file: Path) -> Production:
@@ -55,8 +57,10 @@ def read_production(file: Path) -> Production:
     """
     try:
         told = json.loads(file.read_bytes())
-        previous = told["previous"]
-        return Production(_version(told), _version(previous) if previous else None)
+        previous, taken_back = told["previous"], told.get("taken_back")
+        return Production(
+            _version(told), _version(previous) if previous else None, _version(taken_back) if taken_back else None
+        )
     except FileNotFoundError:
         raise UserError(
             f"production is '{file}', which does not exist; name the first model with --adopt FOLDER."
@@ -67,6 +71,8 @@ def read_production(file: Path) -> Production:
 
 def publish(file: Path, model: Path, *, run: str = "", replaces: int | None = None) -> Production:
     """Put a model into production: the pointer names it from one moment to the next, and keeps the one before.
+
+    The model that is there already stays the same version: a command that was killed can be repeated.
 
     Args:
         file: The pointer.
@@ -87,23 +93,38 @@ def publish(file: Path, model: Path, *, run: str = "", replaces: int | None = No
                 f"{file} names version {before.version if before else 0} now, and the model of run {run} was made from "
                 f"version {replaces}: it would lose what was done since."
             )
-        return _write(file, folder, digest, run, before)
+        if before and (before.path, before.digest, before.run) == (str(folder), digest, run):
+            return read_production(file)
+        return _write(file, Production(_next(before, folder, digest, run), previous=before))
+
+
+def check_rollback(file: Path) -> Version:
+    """The version that a rollback would put back.
+
+    Raises:
+        UserError: there is none, its folder is gone or holds another model now.
+    """
+    previous = read_production(file).previous
+    if previous is None:
+        raise UserError(f"{file} names no previous version; there is nothing to go back to.")
+    if model_digest(previous.path) != previous.digest:
+        raise UserError(f"{previous.path} does not hold version {previous.version} any more: it was changed since.")
+    return previous
 
 
 def roll_back(file: Path) -> Production:
-    """Put the previous model back into production; once more, and the switch is undone.
+    """Put the previous model back into production. Repeated, it changes nothing: a rollback never switches forward.
 
     Raises:
-        UserError: there is no previous model, its folder is gone or holds another model now; or as `publish`.
+        UserError: as `check_rollback` or `publish`.
     """
     with _switching(file):
         production = read_production(file)
-        previous = production.previous
-        if previous is None:
-            raise UserError(f"{file} names no previous version; there is nothing to go back to.")
-        if model_digest(previous.path) != previous.digest:
-            raise UserError(f"{previous.path} does not hold version {previous.version} any more: it was changed since.")
-        return _write(file, Path(previous.path), previous.digest, previous.run, production.current)
+        if production.taken_back:
+            return production
+        previous = check_rollback(file)
+        current = _next(production.current, Path(previous.path), previous.digest, previous.run)
+        return _write(file, Production(current, taken_back=production.current))
 
 
 def _switching(file: Path) -> Any:
@@ -111,12 +132,15 @@ def _switching(file: Path) -> Any:
     return run_lock(file.absolute().with_name(f".{file.name}.lock"))
 
 
-def _write(file: Path, folder: Path, digest: str, run: str, before: Version | None) -> Production:
-    current = Version(str(folder), digest, before.version + 1 if before else 1, run, now())
-    told = {"schema": SCHEMA, **asdict(current), "previous": asdict(before) if before else None}
+def _next(before: Version | None, folder: Path, digest: str, run: str) -> Version:
+    return Version(str(folder), digest, before.version + 1 if before else 1, run, now())
+
+
+def _write(file: Path, production: Production) -> Production:
+    told = asdict(production)
     with disk_errors(file.absolute().parent):
-        write_file(file, json.dumps(told, indent=2) + "\n")
-    return Production(current, before)
+        write_file(file, json.dumps({"schema": SCHEMA, **told.pop("current"), **told}, indent=2) + "\n")
+    return production
 
 
 def _version(told: dict[str, Any]) -> Version:

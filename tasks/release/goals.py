@@ -22,6 +22,8 @@ def broken_limits(before: Scores, after: Scores, *, max_drop: float, max_perplex
 def come_back(forgotten: Sequence[ForgottenTarget], before: Scores, after: Scores) -> list[Trip]:
     """What was forgotten before a run and is shown by a checkpoint of it, more than its limit allows.
 
+    With rounded weights, where it was so measured, as well.
+
     Args:
         forgotten: What the untouched model had forgotten already.
         before: Of the untouched model.
@@ -29,10 +31,14 @@ def come_back(forgotten: Sequence[ForgottenTarget], before: Scores, after: Score
     """
     trips = []
     for one in forgotten:
-        was, now = (scores.observed[one.watched_as] for scores in (before, after))
-        if not now <= one.limit:
-            sentence = f"{one.name} is shown again: its forget metric is {now:.3f}, at most {one.limit:g} is allowed"
-            trips.append(Trip(one.watched_as, was, now, one.limit, sentence))
+        was = before.watched(one.watched_as)
+        for precision, now in after.watched(one.watched_as).items():
+            if not now <= one.limit:
+                at = "" if precision == "full" else f" at {precision}"
+                sentence = (
+                    f"{one.name} is shown again{at}: its forget metric is {now:.3f}, at most {one.limit:g} is allowed"
+                )
+                trips.append(Trip(f"{one.watched_as}{at}", was[precision], now, one.limit, sentence))
     return trips
 
 

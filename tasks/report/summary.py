@@ -111,16 +111,18 @@ def read_summary(run_path: Path) -> dict[str, Any]:
 
 
 def _guards(forgotten: Sequence[ForgottenTarget], before: Scores, after: Scores) -> list[dict[str, Any]]:
-    """What was forgotten before, on the `tune` split, by which a run is judged."""
+    """What was forgotten before, in every precision, on the `tune` split, by which a run is judged."""
     return [
         {
             "target": one.name,
             "metric": one.target.kind,
-            "before": before.observed[one.watched_as],
-            "after": after.observed[one.watched_as],
+            "precision": precision,
+            "before": before.watched(one.watched_as)[precision],
+            "after": shown,
             "limit": one.limit,
         }
         for one in forgotten
+        for precision, shown in after.watched(one.watched_as).items()
     ]
 
 

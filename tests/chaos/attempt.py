@@ -122,12 +122,17 @@ def _is_written(arguments: tuple[Any, ...], folder: Path) -> bool:
 
 def _kill_after(pid: int, cpu_s: float) -> None:
     """Kill the process when it has used so much CPU time; unless it ends before."""
-    ticks = cpu_s * os.sysconf("SC_CLK_TCK")
-    while True:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        if fields[0] == "Z":
-            return
-        if int(fields[11]) + int(fields[12]) >= ticks:
+    while (used := cpu_seconds(pid)) is not None:
+        if used >= cpu_s:
             os.kill(pid, signal.SIGKILL)
             return
         time.sleep(POLL_S)
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """CPU time that a process has used so far; None: it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] == "Z" else (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

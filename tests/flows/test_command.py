@@ -1,13 +1,18 @@
 """Bad input at the door: one sentence, exit code 2, and nothing left behind."""
 
 import json
+import os
+import signal
+from types import SimpleNamespace
 
 import pytest
 import torch
+from prefect.exceptions import TerminationSignal
 
-from flows.command import assess_command, main
+from flows.command import assess_command, flow_outcome, main
 from flows.command_line import read_arguments
 from flows.opening import open_run
+from flows.run_settings import RunSettings
 from tasks.settings.errors import UserError
 from tests.tiny_model import make_tiny_model
 
@@ -180,3 +185,32 @@ def test_keys_follow_the_settings_that_matter_and_the_model(tmp_path, model, cap
     config = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps(config | {"changed": True}))
     assert all(keys()[name] != key for name, key in before.items())
+
+
+def cut_off(*_, **__):
+    """What comes of a SIGTERM that hits Prefect in the middle of a request."""
+    try:
+        raise TerminationSignal(signal=signal.SIGTERM)
+    except TerminationSignal:
+        raise RuntimeError("the connection is closed") from None
+
+
+def failed(*_, **__):
+    """The same, as the outcome of a flow that counts as failed."""
+    try:
+        cut_off()
+    except RuntimeError as error:
+        outcome = error
+    return SimpleNamespace(result=lambda raise_on_failure: outcome)
+
+
+@pytest.mark.parametrize("flow", [cut_off, failed])
+def test_a_sigterm_that_prefect_made_another_exception_of_ends_the_process_all_the_same(flow):
+    pid = os.fork()
+    if not pid:
+        try:
+            flow_outcome(flow, RunSettings())
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == -signal.SIGTERM

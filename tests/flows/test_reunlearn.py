@@ -135,7 +135,7 @@ class TestNights:
         assert nights.ends[5][0] == 0, nights.ends[5]
         production = read_production(nights.production)
         assert production.current.run == nights.first_run
-        assert read_summary(Path(nights.settings.runs_dir) / production.previous.run)["verdict"] == "rejected"
+        assert read_summary(Path(nights.settings.runs_dir) / production.taken_back.run)["verdict"] == "rejected"
 
     def test_all_ledgers_hold(self, nights):
         verify_ledger(Record.beside(nights.production).folder)

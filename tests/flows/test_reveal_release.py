@@ -194,11 +194,29 @@ class TestRejectedRun:
             assert process.poll() is None, "the run ended before it could be ended"
             time.sleep(0.01)
         process.terminate()
-        # Mostly by the signal itself; once it ended with 1: what Prefect makes of a signal depends on where it is hit.
-        assert process.wait(timeout=30) in (-signal.SIGTERM, 1)
+        assert process.wait(timeout=30) == -signal.SIGTERM
         assert (run / ".lock").read_text() == ""
         assert run_command(*arguments).returncode == 3
         assert contents(run) == contents(whole)
+
+    def test_two_started_at_once_take_turns_and_end_with_the_same_bytes(self, small_run, tmp_path):
+        whole, _ = small_run
+        processes = {
+            tmp_path / name / whole.name: subprocess.Popen(
+                command_line("--runs-dir", str(tmp_path / name), "--exclusive", *SMALL),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=os.environ | {"OMP_NUM_THREADS": "1"},
+            )
+            for name in ("one", "other")
+        }
+        logs = [process.communicate()[0] for process in processes.values()]
+        assert [process.returncode for process in processes.values()] == [3, 3], logs
+        assert [contents(run) for run in processes] == [contents(whole)] * 2
+        earlier, later = sorted(sorted(ends(run).values()) for run in processes)
+        assert earlier[-1] < later[0], "both worked at once"
+        assert any("waiting for the accelerator" in log for log in logs)
 
 
 def test_a_target_that_is_never_found_reveals_nothing(tmp_path):

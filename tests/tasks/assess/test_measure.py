@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tasks.assess.measure import measure, measure_rounded
@@ -75,6 +77,9 @@ def test_rounded_scores_are_those_of_the_rounded_model(lm):
     with quantised(lm.model, SCHEMES["int4_row"]):
         expected = measure(Checkpoint(lm, **ASKED), same, "tune", kept=KEEP, revealed=[], prefill_tokens=1)
     assert found == {"forget": expected.forget, "utility": expected.utility}
+    target.observed = (replace(target.forget, name="watched"), replace(target.forget, name="not watched"))
+    watched = measure_rounded(Checkpoint(lm, **ASKED), target, "tune", "int4_row", watched=["watched"])["watched"]
+    assert watched == {"watched": expected.forget}
     assert target.seen["answers"][0] == same.seen["answers"][0]
     plain = FakeTarget()
     measure(Checkpoint(lm, **ASKED), plain, "tune", kept=KEEP, revealed=[], prefill_tokens=1)

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from tasks.settings.errors import UserError
 from tasks.settings.reunlearn import ApprovalSettings
 from tasks.store.keys import json_digest
 from tasks.store.ledger import verify_ledger
+from tests.chaos.attempt import Moment, attempt
 
 EVENING = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
 
@@ -452,10 +454,55 @@ def test_what_was_rolled_back_is_rejected_and_no_night_publishes_it_again(house)
     house.ask("a")
     run = house.night()["released"][0]["run"]
     back = roll_back_production(house.production, house.runs_dir, reason="answers are odd", name="Ada")
-    assert back.path.endswith("/outside")
+    assert back.current.path.endswith("/outside")
     assert house.verdicts() == {run: "rejected"}
     house.work.leaking = {"a"}
     record = house.night(days=1)
     assert told(record) == [("a", "leak", "rejected")]
     assert house.version.path.endswith("/outside")
     verify_ledger(house.record.folder)
+
+
+def roll_back_as(name, house) -> int:
+    roll_back_production(house.production, house.runs_dir, reason="odd", name=name)
+    return 0
+
+
+def killed_rollbacks(tmp_path, make_model):
+    """Houses in which Ada's rollback of a run got a SIGKILL at its n-th operation on files; the last came through."""
+    for operation in count(1):
+        folder = tmp_path / str(operation)
+        house = House(folder, lambda name, folder=folder: make_model(f"{folder.name}/{name}"))
+        house.ask("a")
+        run = house.night()["released"][0]["run"]
+        ended = attempt(partial(roll_back_as, "Ada", house), folder, kill_at=Moment(operation=operation))
+        yield house, run
+        if not ended.is_killed:
+            assert ended.code == 0, ended.words
+            return
+
+
+@pytest.mark.parametrize("is_night_between", [False, True])
+def test_a_rollback_that_was_killed_is_finished_by_the_next_and_never_switches_forward(
+    tmp_path, make_model, monkeypatch, is_night_between
+):
+    monkeypatch.setattr("tasks.register.verdict.record_run", lambda path: None)
+    switched = []
+    for house, run in killed_rollbacks(tmp_path, make_model):
+        switched.append(house.version.version == 3)
+        if is_night_between:
+            house.work.leaking = {"a"} if switched[-1] else set()
+            house.night(days=1)
+            assert (house.version.version == 3) == switched[-1], "the night has published it again"
+        roll_back_as("Bob", house)
+        assert (house.version.path.rpartition("/")[2], house.version.version) == ("outside", 3)
+        assert house.verdicts() == {run: "rejected"}
+        entries = [link.entry for link in verify_ledger(house.record.folder).links]
+        last = [entry for entry in entries if entry.kind == "publication"][-1]
+        assert (last.run, last.by) in [("", "Ada"), ("", "Bob")]
+        house.work.leaking = {"a"}
+        assert told(house.night(days=2)) == [("a", "leak", "rejected")]
+        assert house.version.version == 3
+    assert switched == sorted(switched)
+    assert switched.count(False) > 2, "it was not killed before the switch"
+    assert switched.count(True) > 2, "it was not killed after the switch"

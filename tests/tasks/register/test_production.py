@@ -27,13 +27,37 @@ def test_a_published_model_is_in_production_and_the_one_before_is_kept(pointer, 
     assert read_production(pointer).previous.version == 1
 
 
-def test_rolled_back_and_back_again(pointer, make_model):
+def test_published_twice_it_is_one_version(pointer, make_model):
+    publish(pointer, make_model("a"))
+    published = publish(pointer, make_model("b"), run="forget-x")
+    assert publish(pointer, make_model("b"), run="forget-x") == published
+    assert published.previous.path.endswith("/a")
+
+
+def test_rolled_back_however_often_it_is_the_model_before(pointer, make_model):
     publish(pointer, make_model("a"))
     publish(pointer, make_model("b"), run="forget-x")
     back = roll_back(pointer)
     assert back.current.path.endswith("/a")
-    assert (back.current.version, back.previous.run) == (3, "forget-x")
-    assert roll_back(pointer).current.path.endswith("/b")
+    assert (back.current.version, back.previous, back.taken_back.run) == (3, None, "forget-x")
+    assert roll_back(pointer) == back == read_production(pointer)
+
+
+def test_what_is_published_after_a_rollback_can_be_taken_back_as_well(pointer, make_model):
+    publish(pointer, make_model("a"))
+    publish(pointer, make_model("b"))
+    roll_back(pointer)
+    after = publish(pointer, make_model("c"))
+    assert (after.previous.version, after.taken_back) == (3, None)
+    assert roll_back(pointer).current.path.endswith("/a")
+
+
+def test_a_pointer_of_an_earlier_version_of_this_project_is_read(pointer, make_model):
+    publish(pointer, make_model("a"))
+    told = json.loads(pointer.read_text())
+    del told["taken_back"]
+    pointer.write_text(json.dumps(told))
+    assert read_production(pointer).taken_back is None
 
 
 def test_there_is_nothing_before_the_first_model(pointer, make_model):

@@ -54,6 +54,11 @@ def test_what_was_forgotten_before_may_not_be_shown_above_its_limit():
     assert trips(a=0.06, b=0.1) == [("forgotten before: a", 0.05)]
     assert len(trips(a=float("nan"), b=0.2)) == 2
     assert come_back([], before, before) == []
+    at_int4 = scores(
+        observed=before.observed, quantised={"int4_g64": {"watched": {one.watched_as: 0.1 for one in forgotten}}}
+    )
+    trips = come_back(forgotten, at_int4, at_int4)
+    assert [(trip.metric, trip.after) for trip in trips] == [("forgotten before: a at int4_g64", 0.1)]
 
 
 def test_a_step_is_set_back_only_where_neither_measure_improves():
