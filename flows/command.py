@@ -200,8 +200,8 @@ def flow_outcome(flow: Any, settings: RunSettings, **parameters: Any) -> Any:
 def _end_if_terminated(outcome: Any) -> None:
     """End by SIGTERM where an outcome has one among its causes.
 
-    Prefect makes an exception of the signal, tells its server, and ends the process by it. Where the signal hits Prefect
-    itself, in the middle of a request say, another exception comes of it, and the flow counts as one that failed.
+    Prefect makes an exception of the signal, tells its server, and ends the process by it. Where the signal hits
+    Prefect itself, in the middle of a request say, another exception comes of it, and the flow counts as one that failed.
     """
     from prefect.exceptions import TerminationSignal
 

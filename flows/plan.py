@@ -379,7 +379,7 @@ def make_plan(settings: RunSettings) -> Plan:
     from tasks.lab.tokens import speaks_lab
     from tasks.models.backend import resolve_backend
     from tasks.models.device import resolve_device
-    from tasks.models.model_folder import model_digest
+    from tasks.models.examination import examined_digest
     from tasks.targets.lab import LAB_TARGETS
     from tasks.targets.registry import build_target
 
@@ -412,7 +412,7 @@ def make_plan(settings: RunSettings) -> Plan:
     return Plan(
         settings,
         device=device,
-        model_digest="" if model.path == LAB else model_digest(model.path),
+        model_digest="" if model.path == LAB else examined_digest(model.path),
         target_digests=files_digests(target),
         backend=resolve_backend(model.backend, path=model.path, device=device),
         encoder_digest=_encoder_digest(settings),
@@ -446,10 +446,10 @@ def _encoder_digest(settings: RunSettings) -> str:
 def _checkpoint_digest(path: str) -> str:
     if not path:
         return ""
-    from tasks.models.model_folder import model_digest
+    from tasks.models.examination import examined_digest
 
     try:
-        return model_digest(path)
+        return examined_digest(path)
     except UserError as error:  # It speaks of the setting that most models come from.
         raise UserError(str(error).replace("model.path", "assess.checkpoint", 1)) from None
 

@@ -15,11 +15,12 @@ from tasks.store.keys import json_digest
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _WEIGHTS = ("model*.safetensors",)
+INDEX = "model.safetensors.index.json"
 _VOCABULARY = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 _SETTINGS = (
     "config.json",
     "generation_config.json",
-    "model.safetensors.index.json",
+    INDEX,
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
@@ -27,6 +28,8 @@ _SETTINGS = (
     "chat_template.jinja",
     "chat_template.json",
 )
+_LARGEST_TEXT = 2**28
+"""Bytes of a file of settings or vocabulary; the largest of published models has some tens of millions."""
 
 
 def find_model_folder(path: str | Path) -> Path:
@@ -35,8 +38,8 @@ def find_model_folder(path: str | Path) -> Path:
     A hub id is downloaded on first use; files that could hold code (pickles, Python) are never fetched.
 
     Raises:
-        UserError: the folder is missing, has no config.json, no weights, only pickled weights, or no tokenizer; or the
-            hub id could not be loaded.
+        UserError: the folder is missing, has no config.json, no weights, only pickled weights, no tokenizer, or
+            one that is too large; or the hub id could not be loaded.
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():
@@ -46,7 +49,7 @@ def find_model_folder(path: str | Path) -> Path:
 
     if not (folder / "config.json").is_file():
         raise UserError(f"model.path is '{path}', which has no config.json; give a folder written by save_pretrained.")
-    if not _matching(folder, _WEIGHTS):
+    if not weight_files(folder):
         if pickles := _matching(folder, _PICKLES):
             raise UserError(
                 f"model.path is '{path}', whose weights are pickled ({pickles[0].name}), and a pickle can run code; "
@@ -57,6 +60,11 @@ def find_model_folder(path: str | Path) -> Path:
         raise UserError(
             f"model.path is '{path}', which has no tokenizer; save the model's tokenizer beside the weights."
         )
+    for file in _matching(folder, _VOCABULARY + _SETTINGS):
+        if (size := file.stat().st_size) > _LARGEST_TEXT:
+            raise UserError(
+                f"model.path is '{path}', whose {file.name} has {size} bytes; give one of at most {_LARGEST_TEXT}."
+            )
     return folder
 
 
@@ -73,12 +81,17 @@ def model_digest(path: str | Path) -> str:
     return json_digest({file.name: _digest(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()})
 
 
+def weight_files(folder: Path) -> list[Path]:
+    """The files that hold the weights of a model folder, sorted."""
+    return _matching(folder, _WEIGHTS)
+
+
 def weight_shapes(folder: Path) -> dict[str, list[int]]:
     """The shape of each weight in a model folder, by name; the weights themselves are not read."""
     from safetensors import safe_open
 
     shapes = {}
-    for file in _matching(folder, _WEIGHTS):
+    for file in weight_files(folder):
         with safe_open(file, framework="np") as weights:
             shapes |= {name: weights.get_slice(name).get_shape() for name in weights.keys()}  # noqa: SIM118
     return shapes
