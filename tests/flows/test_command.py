@@ -19,6 +19,11 @@ def model(tmp_path):
     return make_tiny_model(tmp_path / "model", chat=False)
 
 
+def planned_units(out: str) -> list[str]:
+    """The lines of units in what `--plan` prints, which follow memory and time."""
+    return out.rpartition("\n\n")[2].splitlines()
+
+
 @pytest.fixture
 def refused(tmp_path, capsys):
     """Runs a command that must be refused; returns the sentence."""
@@ -151,7 +156,7 @@ def test_the_plan_creates_nothing_and_names_every_unit_once(tmp_path, model, cap
     arguments = ["--runs-dir", str(tmp_path / "runs"), *STORIES, "--model.path", str(model), "--release.steps", "2"]
     assert main([*arguments, "--plan"]) == 0
     assert not (tmp_path / "runs").exists()
-    lines = capsys.readouterr().out.splitlines()
+    lines = planned_units(capsys.readouterr().out)
     names = [line.split()[0] for line in lines]
     assert len(set(names)) == len(names)
     assert {"search", "forget-set", "step-00", "step-02/forget-adapter", "step-02", "report/after", "model"} <= set(
@@ -164,7 +169,7 @@ def test_keys_follow_the_settings_that_matter_and_the_model(tmp_path, model, cap
     def keys(*arguments: str) -> dict[str, str]:
         base = ["--runs-dir", str(tmp_path), *STORIES, "--model.path", str(model), "--release.steps", "1", "--plan"]
         assert main([*base, *arguments]) == 0
-        return {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()}
+        return {line.split()[0]: line.split()[1] for line in planned_units(capsys.readouterr().out)}
 
     def changed(*arguments: str) -> set[str]:
         other = keys(*arguments)
