@@ -99,6 +99,9 @@ def device_bytes(settings: RunSettings, shape: Shape) -> dict[str, int]:
         rank=release.rank,
         gradient_checkpointing=release.gradient_checkpointing,
     )
+    # In 4 bits one layer at a time is decoded, forwards and backwards.
+    decoded = shape.model_in_4bit + shape.element * shape.hidden * shape.mlp
+    trained_on = decoded if release.train_in == "4bit" else shape.model
     longest = max(reveal.max_new_tokens, measure.max_new_tokens)
     rows = {"sequences": model.batch_size, "prompt": PROMPT, "new": longest}
     read = {"sequences": model.batch_size, "length": PROMPT + longest, "response": longest}
@@ -106,7 +109,7 @@ def device_bytes(settings: RunSettings, shape: Shape) -> dict[str, int]:
     return {
         f"writing, {model.batch_size} sequences at once": shape.model + writing_bytes(shape, **rows),
         f"reading, {model.batch_size} sequences at once": shape.model + likelihood_bytes(shape, **read),
-        f"training, {at_once} sequences at once": shape.model + training,
+        f"training, {at_once} sequences at once": trained_on + training,
         f"merging, step {release.steps}": shape.model + merge,
     }
 
@@ -159,6 +162,8 @@ def _sizes(settings: RunSettings, shape: Shape) -> Iterator[str]:
     numbers = shape.adapter(release.rank)
     yield f"  parameters  {shape.parameters:,}"
     yield f"  weights     {_gib(shape.model)} GiB in {settings.model.dtype}"
+    if release.train_in == "4bit":
+        yield f"              {_gib(shape.model_in_4bit)} GiB in 4 bits, while adapters are trained"
     states = f"{_gib(16 * numbers)} GiB with gradients and AdamW's moments"
     yield f"  adapter     {numbers:,} numbers at rank {release.rank}; {states}"
     yield f"  cache       {2 * shape.element * shape.kv * shape.layers / 1024:.0f} KiB a token of each sequence written"
@@ -175,9 +180,10 @@ def _memory(settings: RunSettings, shape: Shape) -> Iterator[str]:
         yield f"  vLLM takes {settings.model.vllm_memory:.2f} of the device beside the weights while it writes:"
         yield from (f"    {gpu.gigabytes} GB: {_vllm_words(settings, shape, gpu)}" for gpu in gpus)
     factors = adapters_bytes(shape, rank=settings.release.rank, steps=settings.release.steps)
-    kept = shape.element * shape.linear_parameters if settings.measure.quantised else 0
+    is_kept = settings.measure.quantised or settings.release.train_in == "4bit"
+    kept = shape.element * shape.linear_parameters if is_kept else 0
     yield f"  on the host {_gib(factors + kept)} GiB: the factors of all steps" + (
-        ", and a copy of the linear layers while rounded weights are measured" if kept else ""
+        ", and the linear layers while they are rounded, or trained on in 4 bits, on the device" if kept else ""
     )
     yield f"  on the disk {_gib(factors + shape.model)} GiB: the adapters of all steps, and the unlearned model"
 

@@ -42,6 +42,7 @@ FORGET_ADAPTER = (
     "forget_batch",
     "gradient_checkpointing",
     "tokens_at_once",
+    "train_in",
 )
 RETAIN_ADAPTER = (
     "order",
@@ -54,6 +55,7 @@ RETAIN_ADAPTER = (
     "retain_batch",
     "gradient_checkpointing",
     "tokens_at_once",
+    "train_in",
 )
 FORGET_WEIGHT = ("weights", "forget_weight", "open_below", "probe_pairs", "max_unrepaired")
 MERGE = ("weights", "forget_weight", "retain_weight")
@@ -379,6 +381,7 @@ def make_plan(settings: RunSettings) -> Plan:
     from tasks.lab.tokens import speaks_lab
     from tasks.models.backend import resolve_backend
     from tasks.models.device import resolve_device
+    from tasks.models.four_bit import require_bitsandbytes
     from tasks.models.model_folder import model_digest
     from tasks.targets.lab import LAB_TARGETS
     from tasks.targets.registry import build_target
@@ -400,6 +403,8 @@ def make_plan(settings: RunSettings) -> Plan:
             f"reveal.arms is {settings.reveal.arms}, but model.backend is openai, and embeddings cannot be sent to a "
             "server; use reveal.arms text."
         )
+    if settings.release.train_in == "4bit":
+        require_bitsandbytes()
     device = resolve_device(model.device)
     # Built here only to refuse what it cannot use; it reads the retain file and loads no model.
     build_target(

@@ -1,5 +1,6 @@
 """Bad input at the door: one sentence, exit code 2, and nothing left behind."""
 
+import importlib.util
 import json
 
 import pytest
@@ -117,6 +118,12 @@ def test_what_is_assessed_may_change_after_a_run_but_nothing_else(tmp_path):
         open_run(settings("--release.rank", "4"))
 
 
+def test_4bit_without_bitsandbytes_is_refused(refused, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "bitsandbytes" else find_spec(name))
+    assert "release.train_in is 4bit, but bitsandbytes is not installed" in refused("--release.train-in", "4bit")
+
+
 def test_a_model_folder_without_weights_is_refused(refused, model):
     (model / "model.safetensors").unlink()
     assert "has no weights" in refused(*STORIES, "--model.path", str(model))
@@ -165,7 +172,9 @@ def test_the_plan_creates_nothing_and_names_every_unit_once(tmp_path, model, cap
     assert all(line.endswith("missing") for line in lines)
 
 
-def test_keys_follow_the_settings_that_matter_and_the_model(tmp_path, model, capsys):
+def test_keys_follow_the_settings_that_matter_and_the_model(tmp_path, model, capsys, monkeypatch):
+    monkeypatch.setattr("tasks.models.four_bit.require_bitsandbytes", lambda: None)
+
     def keys(*arguments: str) -> dict[str, str]:
         base = ["--runs-dir", str(tmp_path), *STORIES, "--model.path", str(model), "--release.steps", "1", "--plan"]
         assert main([*base, *arguments]) == 0
@@ -180,6 +189,8 @@ def test_keys_follow_the_settings_that_matter_and_the_model(tmp_path, model, cap
     assert changed("--seed", "1") == everything
     assert changed("--measure.report-prompts", "100") == everything - {"search"}
     assert changed("--release.retain-weight", "0.5") == {"step-01", "report/after", "model"}
+    assert "step-01/forget-adapter" in changed("--release.train-in", "4bit")
+    assert not {"search", "forget-set", "step-00"} & changed("--release.train-in", "4bit")
     assert changed("--reveal.queries", "30") == everything - {"retain-set"}
     before = keys()
     config = json.loads((model / "config.json").read_text())
