@@ -431,10 +431,12 @@ def files_digests(target: TargetSettings) -> dict[str, str]:
     Raises:
         UserError: one cannot be read.
     """
+    from tasks.targets.hub_file import local_files
+
     digests = {}
-    for name, path in target.files.items():
+    for name, path in local_files(target).items():
         try:
-            digests[name] = files_digest(Path(path))
+            digests[name] = files_digest(path)
         except UserError as error:
             raise UserError(f"target.{name}: {error}") from None
     return digests

@@ -4,11 +4,24 @@ import re
 from pathlib import Path
 
 from tasks.settings.errors import UserError
+from tasks.settings.target import TargetSettings
 
 HUB = "hub:"
 _ID = re.compile(r"hub:(?P<repo>\w[\w.-]*/\w[\w.-]*)(:(?P<file>\w[\w.-]*(/\w[\w.-]*)*))?")
 _TEXT = (".json", ".jsonl", ".txt")
 """What is fetched: files that are read as text, and no others."""
+
+
+def local_files(settings: TargetSettings) -> dict[str, Path]:
+    """The files and folders on this machine that a target reads, by setting.
+
+    Raises:
+        UserError: as `local_file`.
+    """
+    return {
+        name: local_file(path, f"target.{name}") if name.endswith("_file") else Path(path)
+        for name, path in settings.files.items()
+    }
 
 
 def local_file(value: str, setting: str) -> Path:
@@ -22,7 +35,7 @@ def local_file(value: str, setting: str) -> Path:
         UserError: the id is none, names no file of text, or the hub does not give it.
     """
     if not value.startswith(HUB):
-        return Path(value).expanduser()
+        return Path(value)
     parts = _ID.fullmatch(value)
     if not parts or (parts["file"] and not parts["file"].endswith(_TEXT)):
         raise UserError(

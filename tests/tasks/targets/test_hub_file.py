@@ -55,19 +55,9 @@ def test_of_none_or_several_files_one_must_be_named(hub, tmp_path, names, words)
 @pytest.mark.parametrize(
     "value",
     [
-        "hub:",
-        "hub:data",
-        "hub:org/data:",
-        "hub:org/data:../secret.json",
-        "hub:org/data:/etc/a.json",
-        "hub:org/d:a/../b.txt",
-    ]
-    + [
-        "hub:org/data:weights.bin",
-        "hub:org/data:loader.py",
-        "hub:org/data:part.parquet",
-        "hub:a/b/c",
-        "hub:org/data\n",
+        *("hub:", "hub:data", "hub:a/b/c", "hub:org/data\n", "hub:org/data:", "hub:org/data:../secret.json"),
+        *("hub:org/data:/etc/a.json", "hub:org/data:a/../b.txt", "hub:org/data:weights.bin"),
+        *("hub:org/data:loader.py", "hub:org/data:part.parquet"),
     ],
 )
 def test_what_is_no_file_of_text_is_refused_before_the_hub_is_asked(hub, value):
