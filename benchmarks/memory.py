@@ -11,7 +11,7 @@ import argparse
 import gc
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -26,43 +26,15 @@ from tasks.models.language_model import LanguageModel, save_language_model
 from tasks.models.likelihood import nll_per_token
 from tasks.models.pair import Pair
 from tasks.models.sampling import Sampling
+from tasks.models.shape import Shape
 from tasks.release.adapter import Adapter
+from tasks.release.memory import adapters_bytes, likelihood_bytes, merge_bytes, training_bytes, writing_bytes
 from tasks.release.merge import Checkpoints, Update
 from tasks.release.training import train_adapter
 
 RANK = 16
 PROMPT, RESPONSE = 32, 96
 """Tokens."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What the memory of a Llama depends on."""
-
-    hidden: int
-    mlp: int
-    layers: int
-    vocabulary: int
-    heads: int
-    kv_heads: int
-    element: int
-    """Bytes of a weight: 4 or 2."""
-
-    @property
-    def kv(self) -> int:
-        """Width of the keys of one token in one layer; that of the values is the same."""
-        return self.hidden // self.heads * self.kv_heads
-
-    @property
-    def model(self) -> int:
-        """Bytes of the weights."""
-        h, f = self.hidden, self.mlp
-        block = 2 * h * h + 2 * h * self.kv + 3 * h * f + 2 * h
-        return self.element * (self.layers * block + 2 * self.vocabulary * h + h)
-
-    def adapter(self, rank: int) -> int:
-        """Numbers of one adapter."""
-        return rank * self.layers * (9 * self.hidden + 2 * self.kv + 3 * self.mlp)
 
 
 LLAMA3_8B = Shape(4096, 14336, 32, 128256, 32, 8, element=2)
@@ -73,80 +45,6 @@ SIZES = (
 )
 
 
-def block_bytes(shape: Shape, rank: int) -> int:
-    """What a block keeps of a token for the way back.
-
-    In float32 the input of a layer is kept once for all adapters on it. In bfloat16 each adapter keeps a float32 copy
-    of its own, and so does each norm.
-    """
-    h, f, kv, e = shape.hidden, shape.mlp, shape.kv, shape.element
-    attention = e * (2 * h + 2 * kv) + 4 * shape.heads
-    factors = 4 * 7 * rank
-    norms, inputs, gates = (8 * h, 4 * (6 * h + f), 3 * e * f) if e == 2 else (8 * h, 8 * h, 16 * f)
-    return norms + inputs + gates + attention + factors + 8
-
-
-def way_back_bytes(shape: Shape) -> int:
-    """Gradients of a token under way in one block; the one coefficient here that was read off measurements."""
-    return (11 if shape.element == 2 else 8) * shape.mlp
-
-
-HEAD = 12
-"""Bytes for each response token and word: the log-softmax in float32, its gradient, and that of the logits."""
-
-
-def training_bytes(
-    shape: Shape, *, sequences: int, length: int, response: int, rank: int, gradient_checkpointing: bool
-) -> int:
-    """Peak of one pass of adapter training, on top of the model."""
-    tokens, states = sequences * length, 12 * shape.adapter(rank)
-    kept, back = block_bytes(shape, rank) * tokens, way_back_bytes(shape) * tokens
-    head = HEAD * shape.vocabulary * sequences * response
-    if gradient_checkpointing:
-        inputs = shape.element * shape.hidden * tokens
-        return states + max(
-            shape.layers * inputs + max(head, kept + back), 4 * shape.adapter(rank) + inputs + kept + back
-        )
-    return states + max(shape.layers * kept + max(head, back), 4 * shape.adapter(rank) + kept + back)
-
-
-def merge_bytes(shape: Shape, *, rank: int, steps: int, is_cuda: bool) -> int:
-    """Peak of a merge on top of the model: the change of one layer, the layer in float32, and factors, twice.
-
-    On a CPU the files are mapped into memory, which the system takes back when it needs it; that is not counted.
-    """
-    h, f, e = shape.hidden, shape.mlp, shape.element
-    base = (4 if e == 2 else 0) + (e if is_cuda else 0)
-    return (4 + base) * h * f + 2 * 4 * 2 * steps * rank * (h + f)
-
-
-def adapters_bytes(shape: Shape, *, rank: int, steps: int) -> int:
-    """What the factors of all steps take on the host."""
-    return 2 * steps * 4 * shape.adapter(rank)
-
-
-def reading_bytes(shape: Shape) -> int:
-    """What a token needs in one block when nothing is kept."""
-    return shape.element * (3 * shape.mlp + 4 * shape.hidden)
-
-
-def likelihood_bytes(shape: Shape, *, sequences: int, length: int, response: int) -> int:
-    """Peak of scoring given responses, on top of the model."""
-    return max(
-        (12 if shape.element == 4 else 10) * shape.vocabulary * sequences * response
-        + shape.element * shape.hidden * sequences * length,
-        reading_bytes(shape) * sequences * length,
-    )
-
-
-def writing_bytes(shape: Shape, *, sequences: int, prompt: int, new: int) -> int:
-    """Peak of greedy generation, on top of the model: the cache, one layer of it twice, and the logits."""
-    token = 2 * shape.element * shape.kv
-    cache = (shape.layers + 1) * token * sequences * (prompt + new)
-    reading = shape.layers * token * sequences * prompt + reading_bytes(shape) * sequences * prompt
-    return max(cache + 2 * shape.element * shape.vocabulary * sequences, reading)
-
-
 def random_model(shape: Shape, device: str) -> LanguageModel:
     config = LlamaConfig(
         vocab_size=shape.vocabulary,
@@ -155,6 +53,7 @@ def random_model(shape: Shape, device: str) -> LanguageModel:
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.kv_heads,
+        head_dim=shape.head_size or None,
         max_position_embeddings=8192,
         tie_word_embeddings=False,
     )

@@ -14,10 +14,13 @@ from types import MappingProxyType
 from typing import Any
 
 from flows.command_line import Arguments, read_arguments
+from flows.estimate import estimate
 from flows.opening import open_assessment, open_run, peek_run, released_step
 from flows.plan import Plan
 from flows.run_settings import RunSettings
+from tasks.models.model_folder import is_downloaded
 from tasks.settings.errors import UserError
+from tasks.settings.model import LAB
 from tasks.store.disk import make_private_folder
 from tasks.store.keys import Unit
 from tasks.store.run import Run
@@ -101,11 +104,19 @@ def run_command(
 
 
 def _print_plan(settings: RunSettings, units: Callable[[Run, Plan], Iterable[Unit]]) -> int:
-    """Each unit, its key, and whether it is done; nothing is made."""
+    """Memory and time of a run; each unit, its key, and whether it is done. Nothing is made, no weights are fetched."""
     from rich.console import Console
 
-    run, plan = peek_run(settings)
     console = Console(highlight=False, soft_wrap=True)
+    if units is run_units and settings.model.path != LAB:
+        console.print("\n".join(estimate(settings)), markup=False)
+        if not is_downloaded(settings.model.path):
+            console.print(
+                f"\n{settings.model.path} is not on this machine; keys are known once it is, for they hold its digest."
+            )
+            return 0
+        console.print()
+    run, plan = peek_run(settings)
     for unit in units(run, plan):
         state = "done" if plan.find(run, unit) else "missing"
         console.print(f"{unit.name:<24}  {unit.key[:16]}  {state}")
@@ -201,7 +212,8 @@ def _end_if_terminated(outcome: Any) -> None:
     """End by SIGTERM where an outcome has one among its causes.
 
     Prefect makes an exception of the signal, tells its server, and ends the process by it. Where the signal hits
-    Prefect itself, in the middle of a request say, another exception comes of it, and the flow counts as one that failed.
+    Prefect itself, in the middle of a request say, another exception comes of it, and the flow counts as one that
+    failed.
     """
     from prefect.exceptions import TerminationSignal
 

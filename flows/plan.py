@@ -42,6 +42,7 @@ FORGET_ADAPTER = (
     "forget_batch",
     "gradient_checkpointing",
     "tokens_at_once",
+    "train_in",
 )
 RETAIN_ADAPTER = (
     "order",
@@ -54,6 +55,7 @@ RETAIN_ADAPTER = (
     "retain_batch",
     "gradient_checkpointing",
     "tokens_at_once",
+    "train_in",
 )
 FORGET_WEIGHT = ("weights", "forget_weight", "open_below", "probe_pairs", "max_unrepaired")
 MERGE = ("weights", "forget_weight", "retain_weight")
@@ -380,6 +382,7 @@ def make_plan(settings: RunSettings) -> Plan:
     from tasks.models.backend import resolve_backend
     from tasks.models.device import resolve_device
     from tasks.models.examination import examined_digest
+    from tasks.models.four_bit import require_bitsandbytes
     from tasks.targets.lab import LAB_TARGETS
     from tasks.targets.registry import build_target
 
@@ -400,6 +403,8 @@ def make_plan(settings: RunSettings) -> Plan:
             f"reveal.arms is {settings.reveal.arms}, but model.backend is openai, and embeddings cannot be sent to a "
             "server; use reveal.arms text."
         )
+    if settings.release.train_in == "4bit":
+        require_bitsandbytes()
     device = resolve_device(model.device)
     # Built here only to refuse what it cannot use; it reads the retain file and loads no model.
     build_target(
@@ -426,10 +431,12 @@ def files_digests(target: TargetSettings) -> dict[str, str]:
     Raises:
         UserError: one cannot be read.
     """
+    from tasks.targets.hub_file import local_files
+
     digests = {}
-    for name, path in target.files.items():
+    for name, path in local_files(target).items():
         try:
-            digests[name] = files_digest(Path(path))
+            digests[name] = files_digest(path)
         except UserError as error:
             raise UserError(f"target.{name}: {error}") from None
     return digests

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,20 +93,25 @@ def _trainer(
     progress: Progress,
     penalty: "Penalty | None" = None,
 ) -> "Callable[[LanguageModel, Sequence[Pair]], Adapter]":
+    from tasks.models.four_bit import in_4bit
     from tasks.release.training import train_adapter
 
-    return lambda lm, pairs: train_adapter(
-        lm,
-        pairs,
-        rank=release.rank,
-        alpha=release.lora_alpha,
-        learning_rate=release.learning_rate,
-        num_steps=num_updates,
-        batch_size=batch_size,
-        max_grad_norm=release.max_grad_norm,
-        seed=seed,
-        gradient_checkpointing=release.gradient_checkpointing,
-        tokens_at_once=release.tokens_at_once,
-        penalty=penalty,
-        progress=lambda update, loss: progress(update / num_updates, f"loss {loss:.2f}"),
-    )
+    def train(lm: "LanguageModel", pairs: "Sequence[Pair]") -> "Adapter":
+        with in_4bit(lm.model) if release.train_in == "4bit" else nullcontext():
+            return train_adapter(
+                lm,
+                pairs,
+                rank=release.rank,
+                alpha=release.lora_alpha,
+                learning_rate=release.learning_rate,
+                num_steps=num_updates,
+                batch_size=batch_size,
+                max_grad_norm=release.max_grad_norm,
+                seed=seed,
+                gradient_checkpointing=release.gradient_checkpointing,
+                tokens_at_once=release.tokens_at_once,
+                penalty=penalty,
+                progress=lambda update, loss: progress(update / num_updates, f"loss {loss:.2f}"),
+            )
+
+    return train

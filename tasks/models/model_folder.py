@@ -4,6 +4,8 @@ No torch here: a plan needs the digest of a model long before it needs the model
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
@@ -43,12 +45,8 @@ def find_model_folder(path: str | Path) -> Path:
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():
-        if not _HUB_ID.fullmatch(str(path)):
-            raise UserError(f"model.path is '{path}', which is no folder; give a model's, or a hub id like org/name.")
-        folder = _hub_snapshot(str(path))
-
-    if not (folder / "config.json").is_file():
-        raise UserError(f"model.path is '{path}', which has no config.json; give a folder written by save_pretrained.")
+        folder = _hub_snapshot(_hub_id(path))
+    _config_of(folder, path)
     if not weight_files(folder):
         if pickles := _matching(folder, _PICKLES):
             raise UserError(
@@ -66,6 +64,42 @@ def find_model_folder(path: str | Path) -> Path:
                 f"model.path is '{path}', whose {file.name} has {size} bytes; give one of at most {_LARGEST_TEXT}."
             )
     return folder
+
+
+def find_config(path: str | Path) -> Path:
+    """The config.json of a model that need not be here: of a hub id no other file is fetched, and this one once.
+
+    Raises:
+        UserError: there is no such folder, it has no config.json, or the hub id could not be loaded.
+    """
+    folder = Path(path).expanduser()
+    if folder.is_dir():
+        return _config_of(folder, path)
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    hub_id = _hub_id(path)
+    if isinstance(cached := try_to_load_from_cache(hub_id, "config.json"), str):
+        return Path(cached)
+    with _hub_errors(hub_id):
+        return Path(hf_hub_download(hub_id, "config.json"))
+
+
+def is_downloaded(path: str | Path) -> bool:
+    """Whether a model can be read without fetching it: a folder, or a hub id with weights in the cache.
+
+    Raises:
+        UserError: it is neither a folder nor a hub id.
+    """
+    if Path(path).expanduser().is_dir():
+        return True
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        snapshot = Path(snapshot_download(_hub_id(path), local_files_only=True))
+    except LocalEntryNotFoundError:
+        return False
+    return bool(_matching(snapshot, _WEIGHTS))
 
 
 def model_digest(path: str | Path) -> str:
@@ -107,11 +141,29 @@ def _matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.is_file() and any(fnmatch(f.name, p) for p in patterns))
 
 
+def _config_of(folder: Path, path: str | Path) -> Path:
+    if not (folder / "config.json").is_file():
+        raise UserError(f"model.path is '{path}', which has no config.json; give a folder written by save_pretrained.")
+    return folder / "config.json"
+
+
+def _hub_id(path: str | Path) -> str:
+    if not _HUB_ID.fullmatch(str(path)):
+        raise UserError(f"model.path is '{path}', which is no folder; give a model's, or a hub id like org/name.")
+    return str(path)
+
+
 def _hub_snapshot(hub_id: str) -> Path:
     from huggingface_hub import snapshot_download  # slow to import, and a folder needs none of it
 
-    try:
+    with _hub_errors(hub_id):
         return Path(snapshot_download(hub_id, allow_patterns=[*_WEIGHTS, *_VOCABULARY, *_SETTINGS]))
+
+
+@contextmanager
+def _hub_errors(hub_id: str) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise UserError(

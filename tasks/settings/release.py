@@ -64,6 +64,9 @@ class ReleaseSettings(Settings):
     tokens_at_once: int = Field(0, ge=0, le=10_000_000)
     """Tokens, padding included, that go through the model at once while an adapter is trained; a larger batch goes in
     parts, to the same loss. 0: a whole batch at once."""
+    train_in: Literal["full", "4bit"] = "full"
+    """What adapters are trained on: the weights in `full`, as `model.dtype` says, or their codes in `4bit` (nf4, by the
+    extra `quant`), in less memory. What they are merged into and measured on are the weights, either way."""
     retain_size: int = Field(4096, ge=16, le=1_000_000)
     """Retain pairs to train on."""
 

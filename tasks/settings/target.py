@@ -37,8 +37,9 @@ class TargetSettings(Settings):
     gsm8k_file: str = ""
     """`code`: `test.jsonl` of GSM8K, word problems that must still be solved."""
     retain_file: str = ""
-    """Text to keep: JSON lines with `prompt` and `response`, a JSON list in Alpaca's form, or passages, each ended by
-    `<|endoftext|>`. `custom`: empty, the model writes its own (passages without the phrases)."""
+    """Text to keep: JSON or JSON lines of prompts and responses (also by Alpaca's or Dolly's names), or passages, each
+    ended by `<|endoftext|>`. A path, or `hub:OWNER/NAME:FILE`, a file of a data set on the Hugging Face hub. `custom`:
+    empty, the model writes its own (passages without the phrases)."""
 
     @property
     def files(self) -> dict[str, str]:

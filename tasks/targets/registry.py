@@ -7,6 +7,7 @@ from tasks.settings.reunlearn import ForgottenTarget
 from tasks.settings.target import FIELDS, TargetSettings
 from tasks.targets.after_others import AfterOthers
 from tasks.targets.code.target import CodeTarget
+from tasks.targets.hub_file import local_files
 from tasks.targets.lab import lab_target
 from tasks.targets.phrases import PhraseTarget
 from tasks.targets.target import Split, Target
@@ -49,6 +50,7 @@ def _target(settings: TargetSettings, num_prompts: Mapping[Split, int], max_new_
         raise UserError(
             f"target.{name} is set, but target.kind is {settings.kind}; it is used by target.kind {kinds} only."
         )
+    settings = settings.model_copy(update={name: str(path) for name, path in local_files(settings).items()})
     match settings.kind:
         case "custom":
             return PhraseTarget(

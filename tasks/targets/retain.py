@@ -1,8 +1,9 @@
 """Text that a model must keep: read from a file, and parted into what is trained on and what is only measured."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tasks.lab.splits import split_of
 from tasks.models.pair import Pair
@@ -10,13 +11,16 @@ from tasks.settings.errors import UserError
 from tasks.targets.target import RetainSet, Split
 
 END_OF_PASSAGE = "<|endoftext|>"
+LONGEST = 2000
+"""Characters of a prompt and its response, some 500 tokens: a few very long rows would decide what fits in memory."""
 
 
 def read_retain(path: str, *, is_shown: Callable[[Pair], bool]) -> list[Pair]:
     """The pairs of a retain file that do not show what is to be forgotten, each once.
 
-    JSON lines (`.jsonl`) with ``prompt`` and ``response``; a JSON list (`.json`) of ``instruction``, ``input`` and
-    ``output``, Alpaca's form; or text, a passage without a prompt each.
+    JSON lines (`.jsonl`) or a JSON list (`.json`) of ``prompt`` and ``response``, of ``instruction``, ``input`` and
+    ``output`` (Alpaca's names), or of ``instruction``, ``context`` and ``response`` (Dolly's); or text, a passage
+    without a prompt each. Rows of more than `LONGEST` characters are left out.
 
     Args:
         path: Of the file.
@@ -28,10 +32,10 @@ def read_retain(path: str, *, is_shown: Callable[[Pair], bool]) -> list[Pair]:
     try:
         text = Path(path).read_text(encoding="utf-8")
         pairs = _FORMS.get(Path(path).suffix, _passages)(text)
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise UserError(
-            f"target.retain_file {path!r} cannot be read ({error!r}); give JSON lines with `prompt` and `response` "
-            "(.jsonl), a JSON list of `instruction`, `input` and `output` (.json), or text."
+            f"target.retain_file {path!r} cannot be read ({error!r}); give JSON lines (.jsonl) or a JSON list (.json) "
+            "of `prompt` and `response`, or of `instruction`, `input` and `output`, or text."
         ) from None
     kept = [pair for pair in dict.fromkeys(pairs) if pair.response.strip() and not is_shown(pair)]
     if not kept:
@@ -65,13 +69,24 @@ def split_retain(pairs: Sequence[Pair], *, size: int, held_out: Mapping[Split, i
 
 
 def _json_lines(text: str) -> list[Pair]:
-    rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    return [Pair(str(row["prompt"]), str(row["response"])) for row in rows]
+    # Not splitlines, which also splits at signs that may stand inside a JSON string.
+    return _rows(json.loads(line) for line in text.split("\n") if line.strip())
 
 
-def _alpaca(text: str) -> list[Pair]:
-    rows = json.loads(text)
-    return [Pair("\n\n".join(filter(None, (row["instruction"], row.get("input")))), row["output"]) for row in rows]
+def _json_list(text: str) -> list[Pair]:
+    return _rows(json.loads(text))
+
+
+def _rows(rows: Iterable[Mapping[str, Any]]) -> list[Pair]:
+    pairs = map(_pair, rows)
+    return [pair for pair in pairs if len(pair.prompt) + len(pair.response) <= LONGEST]
+
+
+def _pair(row: Mapping[str, Any]) -> Pair:
+    if "prompt" in row:
+        return Pair(str(row["prompt"]), str(row["response"]))
+    parts = row["instruction"], row.get("input") or row.get("context")
+    return Pair("\n\n".join(filter(None, parts)), str(row["output"] if "output" in row else row["response"]))
 
 
 def _passages(text: str) -> list[Pair]:
@@ -79,4 +94,4 @@ def _passages(text: str) -> list[Pair]:
     return [Pair("", passage.strip()) for passage in text.split(END_OF_PASSAGE)[:-1] or [text]]
 
 
-_FORMS: Mapping[str, Callable[[str], list[Pair]]] = {".jsonl": _json_lines, ".json": _alpaca}
+_FORMS: Mapping[str, Callable[[str], list[Pair]]] = {".jsonl": _json_lines, ".json": _json_list}

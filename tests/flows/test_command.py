@@ -1,5 +1,6 @@
 """Bad input at the door: one sentence, exit code 2, and nothing left behind."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -22,6 +23,11 @@ STORIES = ["--preset", "stories-word"]
 @pytest.fixture
 def model(tmp_path):
     return make_tiny_model(tmp_path / "model", chat=False)
+
+
+def planned_units(out: str) -> list[str]:
+    """The lines of units in what `--plan` prints, which follow memory and time."""
+    return out.rpartition("\n\n")[2].splitlines()
 
 
 @pytest.fixture
@@ -117,6 +123,12 @@ def test_what_is_assessed_may_change_after_a_run_but_nothing_else(tmp_path):
         open_run(settings("--release.rank", "4"))
 
 
+def test_4bit_without_bitsandbytes_is_refused(refused, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "bitsandbytes" else find_spec(name))
+    assert "release.train_in is 4bit, but bitsandbytes is not installed" in refused("--release.train-in", "4bit")
+
+
 def test_a_model_folder_without_weights_is_refused(refused, model):
     (model / "model.safetensors").unlink()
     assert "has no weights" in refused(*STORIES, "--model.path", str(model))
@@ -156,7 +168,7 @@ def test_the_plan_creates_nothing_and_names_every_unit_once(tmp_path, model, cap
     arguments = ["--runs-dir", str(tmp_path / "runs"), *STORIES, "--model.path", str(model), "--release.steps", "2"]
     assert main([*arguments, "--plan"]) == 0
     assert not (tmp_path / "runs").exists()
-    lines = capsys.readouterr().out.splitlines()
+    lines = planned_units(capsys.readouterr().out)
     names = [line.split()[0] for line in lines]
     assert len(set(names)) == len(names)
     assert {"search", "forget-set", "step-00", "step-02/forget-adapter", "step-02", "report/after", "model"} <= set(
@@ -165,11 +177,13 @@ def test_the_plan_creates_nothing_and_names_every_unit_once(tmp_path, model, cap
     assert all(line.endswith("missing") for line in lines)
 
 
-def test_keys_follow_the_settings_that_matter_and_the_model(tmp_path, model, capsys):
+def test_keys_follow_the_settings_that_matter_and_the_model(tmp_path, model, capsys, monkeypatch):
+    monkeypatch.setattr("tasks.models.four_bit.require_bitsandbytes", lambda: None)
+
     def keys(*arguments: str) -> dict[str, str]:
         base = ["--runs-dir", str(tmp_path), *STORIES, "--model.path", str(model), "--release.steps", "1", "--plan"]
         assert main([*base, *arguments]) == 0
-        return {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()}
+        return {line.split()[0]: line.split()[1] for line in planned_units(capsys.readouterr().out)}
 
     def changed(*arguments: str) -> set[str]:
         other = keys(*arguments)
@@ -180,6 +194,8 @@ def test_keys_follow_the_settings_that_matter_and_the_model(tmp_path, model, cap
     assert changed("--seed", "1") == everything
     assert changed("--measure.report-prompts", "100") == everything - {"search"}
     assert changed("--release.retain-weight", "0.5") == {"step-01", "report/after", "model"}
+    assert "step-01/forget-adapter" in changed("--release.train-in", "4bit")
+    assert not {"search", "forget-set", "step-00"} & changed("--release.train-in", "4bit")
     assert changed("--reveal.queries", "30") == everything - {"retain-set"}
     before = keys()
     config = json.loads((model / "config.json").read_text())

@@ -2,9 +2,17 @@ import json
 
 import pytest
 
+from flows.plan import files_digests
 from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
-from tasks.targets.retain import read_retain, split_retain
+from tasks.settings.target import TargetSettings
+from tasks.targets.registry import build_target
+from tasks.targets.retain import LONGEST, read_retain, split_retain
+
+DOLLY = [
+    {"instruction": "a", "context": "", "response": "cat", "category": "open_qa"},
+    {"instruction": "b", "context": "c", "response": "owl", "category": "closed_qa"},
+]
 
 
 def read(tmp_path, name, text):
@@ -20,8 +28,63 @@ def test_json_lines_alpaca_and_passages_are_read_each_once_without_what_is_shown
     assert read(tmp_path, "text.txt", "cat<|endoftext|> dog<|endoftext|>cu") == [Pair("", "cat")]
 
 
+def test_dollys_rows_are_read_in_either_form(tmp_path):
+    expected = [Pair("a", "cat"), Pair("b\n\nc", "owl")]
+    assert read(tmp_path, "dolly.jsonl", "\n".join(map(json.dumps, DOLLY))) == expected
+    assert read(tmp_path, "dolly.json", json.dumps(DOLLY)) == expected
+
+
+def test_signs_that_end_a_line_elsewhere_may_stand_in_a_row(tmp_path):
+    row = json.dumps({"prompt": "a", "response": "cat\u2028owl\x85"}, ensure_ascii=False)
+    assert read(tmp_path, "rows.jsonl", f"{row}\n{row}") == [Pair("a", "cat\u2028owl\x85")]
+
+
+def test_very_long_rows_are_left_out_and_long_passages_are_not(tmp_path):
+    rows = [{"prompt": "a", "response": "x" * LONGEST}, {"prompt": "", "response": "y" * LONGEST}]
+    assert read(tmp_path, "rows.jsonl", "\n".join(map(json.dumps, rows))) == [Pair("", "y" * LONGEST)]
+    passage = "z" * (LONGEST + 1)
+    assert read(tmp_path, "text.txt", passage) == [Pair("", passage)]
+
+
+def test_a_retain_file_may_be_one_of_the_hub_and_its_content_is_in_the_keys(tmp_path, monkeypatch):
+    asked = []
+
+    def hf_hub_download(repo, file, *, repo_type):
+        asked.append((repo, file, repo_type))
+        return str(tmp_path / file)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", hf_hub_download)
+    rows = [{"prompt": f"say {number}", "response": f"a cat sees {number} birds"} for number in range(400)]
+    settings = TargetSettings(
+        kind="custom",
+        phrases=("dog",),
+        instructions=(("Tell", "Write", "Give"), tuple(f"story {number}" for number in range(60))),
+        retain_file="hub:org/data:rows.jsonl",
+    )
+
+    def digest(rows) -> str:
+        (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        return files_digests(settings)["retain_file"]
+
+    assert digest(rows) != digest(rows[:-1])
+    target = build_target(settings, num_prompts={"tune": 8, "report": 8}, max_new_tokens=8, seed=0)
+    kept = target.retain_set(None, size=50, seed=0)
+    assert {pair.prompt for pair in kept.train} < {row["prompt"] for row in rows}
+    assert set(asked) == {("org/data", "rows.jsonl", "dataset")}
+
+
 @pytest.mark.parametrize(
-    ("name", "text"), [("a.jsonl", '{"prompt": 1}'), ("a.jsonl", "["), ("a.json", '{"a": 1}'), ("a.json", "[[1]]")]
+    ("name", "text"),
+    [
+        *[
+            ("a.jsonl", '{"prompt": 1}'),
+            ("a.jsonl", "["),
+            ("a.jsonl", "1"),
+            ("a.json", '{"a": 1}'),
+            ("a.json", "[[1]]"),
+        ],
+        pytest.param("a.json", "[" * 100_000, id="deep"),
+    ],
 )
 def test_other_files_are_refused(tmp_path, name, text):
     with pytest.raises(UserError, match=r"target\.retain_file .* cannot be read"):
