@@ -147,7 +147,7 @@ def test_a_model_without_a_tokenizer_is_refused(refused, model):
 def test_empty_retain_data_is_refused(refused, model, tmp_path):
     (tmp_path / "empty.txt").write_text("")
     message = refused(*STORIES, "--model.path", str(model), "--target.retain-file", str(tmp_path / "empty.txt"))
-    assert "holds no passage without the phrases" in message
+    assert "holds 1 passages, all of which are empty" in message
 
 
 def test_a_runs_folder_that_cannot_be_written_is_refused(tmp_path, capsys):
