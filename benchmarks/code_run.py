@@ -45,7 +45,7 @@ SETTINGS = {
     "model": {"batch_size": 64},
     "reveal": {"queries": 40, "forget_set_size": 240, "max_new_tokens": 64, "samples_per_query": 16, "keep": 6},
     "release": {"open_below": 5.0, "learning_rate": 4e-3, "forget_updates": 16, "retain_updates": 24},
-    "measure": {"tune_prompts": 64, "report_prompts": 64, "max_new_tokens": 64},
+    "measure": {"tune_prompts": 48, "report_prompts": 48, "max_new_tokens": 64},
 }
 
 
