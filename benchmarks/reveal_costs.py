@@ -29,7 +29,7 @@ from tasks.settings.reveal import RevealSettings
 from tasks.targets.lab import LabTarget
 from tasks.targets.registry import build_target
 
-PRESET_8B = "llama3-8b-phrases"
+PRESET_8B = "your-model"
 PARAMETERS_8B = 8.03e9
 INSTRUCTION_TOKENS = 60
 """Assumed of an instruction in its chat template."""

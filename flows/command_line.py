@@ -117,14 +117,16 @@ def preset_names() -> list[str]:
 
 
 def read_preset(name: str) -> dict[str, Any]:
-    """The settings of a preset.
+    """The settings of a preset; its file may name another (`preset`) and say only what it has otherwise.
 
     Raises:
         UserError: there is no preset of that name.
     """
     if name not in preset_names():
         raise UserError(f"preset is {name!r}, which does not exist; give one of {', '.join(preset_names())}.")
-    return read_yaml(PRESETS / f"{name}.yaml", "preset") | {"preset": name}
+    values = read_yaml(PRESETS / f"{name}.yaml", "preset")
+    below = read_preset(values["preset"]) if "preset" in values else {}
+    return merged(below, values) | {"preset": name}
 
 
 def validated(values: Mapping[str, Any], model: type[AnySettings] = RunSettings) -> AnySettings:

@@ -15,6 +15,8 @@ from tasks.release.memory import adapters_bytes, likelihood_bytes, merge_bytes, 
 GIB = 2**30
 PROMPT = 128
 """Assumed: tokens of a prompt or an instruction, chat template included."""
+RETAINED = 512
+"""Assumed: tokens of the longest responses of a retain file; `tasks.targets.retain` leaves out longer rows."""
 ANSWERS = 4
 """Assumed: answers to a prompt in a measurement, of them 2 again for each rounding of the weights."""
 CANDIDATES = 29
@@ -86,30 +88,34 @@ def estimate(settings: RunSettings) -> list[str]:
 
 
 def device_bytes(settings: RunSettings, shape: Shape) -> dict[str, int]:
-    """Peak of each part of the work on the device, the model included; without what vLLM takes beside it."""
+    """Peak of each part of the work on the device, the model included, by what it is and the sequences in a pass.
+
+    Without what vLLM takes beside the model.
+    """
     model, reveal, release, measure = settings.model, settings.reveal, settings.release, settings.measure
-    length = PROMPT + reveal.max_new_tokens
+    longest = max(reveal.max_new_tokens, measure.max_new_tokens, RETAINED if settings.target.retain_file else 0)
+    length = PROMPT + longest
     batch = max(release.forget_batch, release.retain_batch)
     at_once = min(batch, max(1, release.tokens_at_once // length)) if release.tokens_at_once else batch
     training = training_bytes(
         shape,
         sequences=at_once,
         length=length,
-        response=reveal.max_new_tokens,
+        response=longest,
         rank=release.rank,
         gradient_checkpointing=release.gradient_checkpointing,
     )
     # In 4 bits one layer at a time is decoded, forwards and backwards.
     decoded = shape.model_in_4bit + shape.element * shape.hidden * shape.mlp
     trained_on = decoded if release.train_in == "4bit" else shape.model
-    longest = max(reveal.max_new_tokens, measure.max_new_tokens)
-    rows = {"sequences": model.batch_size, "prompt": PROMPT, "new": longest}
-    read = {"sequences": model.batch_size, "length": PROMPT + longest, "response": longest}
+    new = max(reveal.max_new_tokens, measure.max_new_tokens)
+    rows = {"sequences": model.batch_size, "prompt": PROMPT, "new": new}
+    read = {"sequences": model.batch_size, "length": length, "response": longest}
     merge = merge_bytes(shape, rank=release.rank, steps=release.steps, is_cuda=_is_cuda(settings))
     return {
-        f"writing, {model.batch_size} sequences at once": shape.model + writing_bytes(shape, **rows),
-        f"reading, {model.batch_size} sequences at once": shape.model + likelihood_bytes(shape, **read),
-        f"training, {at_once} sequences at once": trained_on + training,
+        f"writing, {model.batch_size} at once": shape.model + writing_bytes(shape, **rows),
+        f"reading, {model.batch_size} at once": shape.model + likelihood_bytes(shape, **read),
+        f"training, {at_once} at once": trained_on + training,
         f"merging, step {release.steps}": shape.model + merge,
     }
 
@@ -183,7 +189,7 @@ def _memory(settings: RunSettings, shape: Shape) -> Iterator[str]:
     is_kept = settings.measure.quantised or settings.release.train_in == "4bit"
     kept = shape.element * shape.linear_parameters if is_kept else 0
     yield f"  on the host {_gib(factors + kept)} GiB: the factors of all steps" + (
-        ", and the linear layers while they are rounded, or trained on in 4 bits, on the device" if kept else ""
+        ", and the linear layers while they are rounded or in 4 bits on the device" if kept else ""
     )
     yield f"  on the disk {_gib(factors + shape.model)} GiB: the adapters of all steps, and the unlearned model"
 

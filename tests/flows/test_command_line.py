@@ -2,9 +2,8 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 
-from flows.command_line import PRESETS, preset_names, read_arguments, read_preset, validated
+from flows.command_line import preset_names, read_arguments, read_preset, validated
 from flows.run_settings import RunSettings
 from tasks.settings.errors import UserError
 from tasks.settings.target import FIELDS
@@ -90,12 +89,24 @@ OF_A_RUN = {"preset", "name", "runs_dir", "seed", "exclusive", "deadline_minutes
 
 @pytest.mark.parametrize("name", preset_names())
 def test_presets_are_complete(name):
-    """A preset says every number itself: a later change of a default must not change what a preset means."""
-    written = yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
+    """A preset, or the one it names, says every number: a later change of a default must not change what it means."""
+    written = {group: values for group, values in read_preset(name).items() if group != "preset"}
     resolved = validated(read_preset(name)).model_dump(mode="json", exclude=OF_A_RUN)
     expected = {group: set(values) for group, values in resolved.items()}
     expected["target"] = {"kind", *FIELDS.get(written["target"]["kind"], ())}
     assert {group: set(values) for group, values in written.items()} == expected
+
+
+@pytest.mark.parametrize("name", [name for name in preset_names() if name.endswith("-24gb")])
+def test_a_preset_for_24_gb_is_the_one_it_names_in_less_memory(name):
+    def settings(name):
+        resolved = validated(read_preset(name)).model_dump(mode="json", exclude=OF_A_RUN)
+        return {f"{group}.{key}": value for group, values in resolved.items() for key, value in values.items()}
+
+    small, large = settings(name), settings(name.removesuffix("-24gb"))
+    assert {key for key in large if small[key] != large[key]} == {
+        *("model.backend", "model.batch_size", "release.train_in"),
+    }
 
 
 def test_every_setting_has_help():

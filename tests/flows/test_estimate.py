@@ -37,7 +37,7 @@ def folder_8b(tmp_path) -> Path:
 
 def settings_8b(folder: Path, **model: object) -> RunSettings:
     asked = {"model": {"path": str(folder), "device": "cuda", **model}}
-    return validated(merged(read_preset("llama3-8b-phrases"), asked))
+    return validated(merged(read_preset("your-model"), asked))
 
 
 def test_the_sizes_of_8b_are_told_from_its_config_alone(folder_8b):
@@ -87,11 +87,11 @@ def test_predicted_peaks_are_those_measured(tmp_path, monkeypatch):
     for name, _, measured in memory.cases(lm, shape, tmp_path, 4):
         match name:
             case "training, checkpointing":
-                assert measured == pytest.approx(predicted["training, 4 sequences at once"] - shape.model, rel=0.05)
+                assert measured == pytest.approx(predicted["training, 4 at once"] - shape.model, rel=0.05)
             case "likelihood":
-                assert measured == pytest.approx(predicted["reading, 4 sequences at once"] - shape.model, rel=0.05)
+                assert measured == pytest.approx(predicted["reading, 4 at once"] - shape.model, rel=0.05)
             case "writing":
-                assert measured == pytest.approx(predicted["writing, 4 sequences at once"] - shape.model, rel=0.05)
+                assert measured == pytest.approx(predicted["writing, 4 at once"] - shape.model, rel=0.05)
             case "merge of one step":
                 assert measured == pytest.approx(predicted["merging, step 1"] - shape.model, rel=0.05)
 
@@ -141,7 +141,7 @@ def test_a_plan_of_a_hub_id_fetches_its_config_and_no_weights(folder_8b, tmp_pat
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", hf_hub_download)
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    assert main(["--runs-dir", str(tmp_path / "runs"), "--preset", "llama3-8b-phrases", "--plan"]) == 0
+    assert main(["--runs-dir", str(tmp_path / "runs"), "--preset", "llama3-8b-coding", "--plan"]) == 0
     out = capsys.readouterr().out
     assert fetched == ["config.json"]
     assert "8,030,261,248" in out
@@ -150,7 +150,7 @@ def test_a_plan_of_a_hub_id_fetches_its_config_and_no_weights(folder_8b, tmp_pat
 
 def test_a_hub_id_that_cannot_be_reached_is_one_sentence(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    arguments = ["--runs-dir", str(tmp_path), "--preset", "llama3-8b-phrases", "--model.path", "no-such-org/none"]
+    arguments = ["--runs-dir", str(tmp_path), "--preset", "llama3-8b-coding", "--model.path", "no-such-org/none"]
     assert main([*arguments, "--plan"]) == 2
     err = capsys.readouterr().err
     assert err.startswith("error: model.path is 'no-such-org/none'")
