@@ -1,12 +1,14 @@
 """A model in 4 bits while an adapter is trained on it; needs bitsandbytes (extra quant), which runs on a CPU."""
 
 import importlib.util
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
 from peft.tuners.lora import LoraLayer
 
+from benchmarks import memory
 from tasks.models.four_bit import in_4bit, require_bitsandbytes
 from tasks.models.language_model import LanguageModel, load_language_model
 from tasks.models.layers import linear_layers
@@ -14,6 +16,7 @@ from tasks.models.likelihood import nll_per_token
 from tasks.models.pair import Pair
 from tasks.models.shape import Shape
 from tasks.release.candidates import Weights, low_rank_nll
+from tasks.release.memory import training_bytes
 from tasks.release.training import lora_layers, train_adapter
 from tasks.settings.errors import UserError
 
@@ -108,3 +111,21 @@ def test_the_bytes_are_those_predicted(lm):
         for layer in linear_layers(lm.model).values():
             held += layer.weight.quant_state.absmax.nbytes + layer.weight.quant_state.state2.absmax.nbytes
     assert held == pytest.approx(shape.model_in_4bit, rel=0.01)
+
+
+@needs_bitsandbytes
+def test_the_peak_of_training_is_the_one_predicted():
+    shape = replace(memory.SIZES[0], layers=2)
+    lm = memory.random_model(shape, "cpu")
+    with in_4bit(lm.model):
+        peak = memory.peak_bytes(lambda: memory.train(lm, 4, num_steps=1, gradient_checkpointing=True))
+    predicted = training_bytes(
+        shape,
+        sequences=4,
+        length=memory.PROMPT + memory.RESPONSE,
+        response=memory.RESPONSE,
+        rank=memory.RANK,
+        gradient_checkpointing=True,
+    )
+    one_layer = shape.element * shape.hidden * shape.mlp
+    assert peak == pytest.approx(predicted + one_layer, rel=0.05)
