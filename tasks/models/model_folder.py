@@ -85,7 +85,7 @@ def find_config(path: str | Path) -> Path:
 
 
 def is_downloaded(path: str | Path) -> bool:
-    """Whether a model can be read without fetching it: a folder, or a hub id with weights in the cache.
+    """Whether a model can be read without fetching it: a folder, or a hub id with all of its weights in the cache.
 
     Raises:
         UserError: it is neither a folder nor a hub id.
@@ -99,7 +99,9 @@ def is_downloaded(path: str | Path) -> bool:
         snapshot = Path(snapshot_download(_hub_id(path), local_files_only=True))
     except LocalEntryNotFoundError:
         return False
-    return bool(_matching(snapshot, _WEIGHTS))
+    files = weight_files(snapshot)
+    shards = re.search(r"-of-(\d+)\.", files[0].name) if files else None  # A shard's name says how many there are.
+    return len(files) == int(shards[1]) if shards else bool(files)
 
 
 def model_digest(path: str | Path) -> str:

@@ -118,7 +118,7 @@ def test_the_peak_of_training_is_the_one_predicted():
     shape = replace(memory.SIZES[0], layers=2)
     lm = memory.random_model(shape, "cpu")
     with in_4bit(lm.model):
-        peak = memory.peak_bytes(lambda: memory.train(lm, 4, num_steps=1, gradient_checkpointing=True))
+        peak = memory.peak_bytes(lambda: memory.train(lm, 4, num_steps=2, gradient_checkpointing=True))
     predicted = training_bytes(
         shape,
         sequences=4,

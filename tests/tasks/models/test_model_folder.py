@@ -3,7 +3,7 @@ import shutil
 import pytest
 from safetensors.torch import load_file, save_file
 
-from tasks.models.model_folder import find_model_folder, model_digest, weight_shapes
+from tasks.models.model_folder import find_config, find_model_folder, is_downloaded, model_digest, weight_shapes
 from tasks.settings.errors import UserError
 
 
@@ -111,3 +111,35 @@ def test_shapes_of_all_shards_are_known_without_reading_them(folder):
     save_file({n: weights[n] for n in names[5:]}, folder / "model-00002-of-00002.safetensors")
     assert weight_shapes(folder) == {name: list(weight.shape) for name, weight in weights.items()}
     assert len(names) > 5
+
+
+@pytest.mark.parametrize(
+    ("names", "is_whole"),
+    [
+        ([], False),
+        (["config.json"], False),
+        (["model.safetensors"], True),
+        (["model-00001-of-00002.safetensors"], False),
+        (["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"], True),
+    ],
+)
+def test_a_hub_id_is_downloaded_when_all_its_weights_are(tmp_path, monkeypatch, names, is_whole):
+    for name in names:
+        (tmp_path / name).touch()
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda repo_id, *, local_files_only: str(tmp_path))
+    assert is_downloaded("org/name") is is_whole
+
+
+def test_a_hub_id_that_is_not_in_the_cache_is_not_downloaded_and_a_folder_is(folder):
+    assert not is_downloaded("no-such-org/no-such-model")
+    assert is_downloaded(folder)
+    with pytest.raises(UserError, match="which is no folder"):
+        is_downloaded(folder / "nowhere")
+
+
+def test_the_config_of_a_folder_needs_no_weights(folder):
+    (folder / "model.safetensors").unlink()
+    assert find_config(folder) == folder / "config.json"
+    (folder / "config.json").unlink()
+    with pytest.raises(UserError, match=r"which has no config\.json"):
+        find_config(folder)
