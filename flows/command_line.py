@@ -63,7 +63,11 @@ def read_arguments(
         allow_abbrev=False,
     )
     parser.add_argument("--config", metavar="FILE", help="YAML file of settings, over the preset")
-    parser.add_argument("--plan", action="store_true", help="print each step, its key, done or missing; load no model")
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="print memory and time, and each step, its key, done or missing; load no model",
+    )
     given, chosen = _parse(parser, arguments, RunSettings, options)
     config, plan = chosen.pop("config"), chosen.pop("plan")
     given = merged(read_yaml(Path(config), "--config") if config else {}, given)

@@ -25,8 +25,11 @@ USABLE = 0.92
 """Share of a GPU's memory; the rest is CUDA's own, and fragments."""
 ARITHMETIC = 0.35
 """Assumed: share of the data sheet's operations a second that reading and training reach."""
-BANDWIDTH = {"vllm": 0.5, "transformers": 0.2}
-"""Assumed: share of the data sheet's bandwidth at which the weights are read for each token that is written."""
+BANDWIDTH = {"vllm": 0.5, "openai": 0.5, "transformers": 0.2}
+"""Assumed: share of the data sheet's bandwidth at which the weights are read for each token that is written.
+
+A server is counted as vLLM on a device of the same kind.
+"""
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ def hours(settings: RunSettings, shape: Shape, device: Device) -> float:
     trained = 6 if settings.release.gradient_checkpointing else 4  # Frozen weights get no gradients of their own.
     seconds = 0.0
     for part, work in tokens(settings).items():
-        backend = _backend(settings, shape) if part == "reveal" else "transformers"
+        backend = _backend(settings) if part == "reveal" else "transformers"
         weights = shape.model / (device.bandwidth * BANDWIDTH[backend] * settings.model.batch_size)
         seconds += work.written * max(weights, 2 * shape.parameters / flops)
         seconds += (2 * work.read + trained * work.trained) * shape.parameters / flops
@@ -182,7 +185,7 @@ def _memory(settings: RunSettings, shape: Shape) -> Iterator[str]:
     for what, need in {**needs, "peak": max(needs.values())}.items():
         fits = ["fits" if need <= gpu.usable else "no" for gpu in gpus]
         yield f"  {what:<36}{_gib(need):>7}" + "".join(f"{word:>8}" for word in fits)
-    if gpus and _backend(settings, shape) == "vllm":
+    if gpus and _backend(settings) == "vllm":
         yield f"  vLLM takes {settings.model.vllm_memory:.2f} of the device beside the weights while it writes:"
         yield from (f"    {gpu.gigabytes} GB: {_vllm_words(settings, shape, gpu)}" for gpu in gpus)
     factors = adapters_bytes(shape, rank=settings.release.rank, steps=settings.release.steps)
@@ -205,12 +208,18 @@ def _vllm_words(settings: RunSettings, shape: Shape, gpu: Device) -> str:
     return words if is_beside else f"{words}, but the weights do not fit beside it; lower model.vllm_memory"
 
 
+def _fits(settings: RunSettings, shape: Shape, gpu: Device) -> bool:
+    share = settings.model.vllm_memory * 1e9 * gpu.gigabytes
+    is_vllms = _backend(settings) == "vllm"
+    beside = shape.model < share <= gpu.usable - shape.model
+    return max(device_bytes(settings, shape).values()) <= gpu.usable and (beside or not is_vllms)
+
+
 def _time(settings: RunSettings, shape: Shape) -> Iterator[str]:
     yield f"  {'tokens, at most':<16}{'written':>14}{'read':>14}{'trained':>14}"
     for part, work in tokens(settings).items():
         yield f"  {part:<16}{work.written:>14,}{work.read:>14,}{work.trained:>14,}"
-    peak = max(device_bytes(settings, shape).values())
-    devices = [gpu for gpu in GPUS if peak <= gpu.usable] if _is_cuda(settings) else [CPU_CORE]
+    devices = [gpu for gpu in GPUS if _fits(settings, shape, gpu)] if _is_cuda(settings) else [CPU_CORE]
     for device in devices:
         yield f"  hours, roughly, at most: {hours(settings, shape, device):.1f} on {device.described}"
     yield (
@@ -228,12 +237,12 @@ def _is_cuda(settings: RunSettings) -> bool:
     return resolve_device("auto") == "cuda"
 
 
-def _backend(settings: RunSettings, shape: Shape) -> str:
-    """What writes in the reveal; a server is counted as vLLM."""
+def _backend(settings: RunSettings) -> str:
+    """What writes in the reveal."""
     asked = settings.model.backend
     if asked == "auto":
         return "vllm" if is_vllm_installed() and _is_cuda(settings) else "transformers"
-    return "transformers" if asked == "transformers" else "vllm"
+    return asked
 
 
 def _gib(number: float) -> str:

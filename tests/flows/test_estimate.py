@@ -58,9 +58,27 @@ def test_what_fits_is_told_for_each_gpu(folder_8b):
     assert any("80 GB: its cache holds" in line for line in large)
     assert [line for line in large if "hours" in line] == [line for line in large if "A100, 80 GB" in line]
 
+    beside = estimate(settings_8b(folder_8b, batch_size=8, backend="vllm"))
+    assert not any("on A10, 24 GB" in line for line in beside)
+
     small = estimate(settings_8b(folder_8b, batch_size=8, backend="transformers"))
     assert next(line for line in small if "peak" in line).split()[-2:] == ["fits", "fits"]
     assert not any("vLLM takes" in line for line in small)
+    assert any("on A10, 24 GB" in line for line in small)
+    served = estimate(settings_8b(folder_8b, batch_size=8, backend="openai"))
+    assert not any("vLLM takes" in line for line in served)
+    assert any("on A10, 24 GB" in line for line in served)
+
+
+def test_4bit_counts_the_codes_for_training_and_the_weights_for_all_else(folder_8b):
+    shape = read_shape(folder_8b / "config.json", dtype="bfloat16")
+    full = settings_8b(folder_8b)
+    coded = full.model_copy(update={"release": full.release.model_copy(update={"train_in": "4bit"})})
+    before, after = device_bytes(full, shape), device_bytes(coded, shape)
+    [training] = [what for what in before if "training" in what]
+    assert {what for what in before if after[what] != before[what]} == {training}
+    assert 9.5 < (before[training] - after[training]) / 2**30 < 9.7
+    assert any("5.3 GiB in 4 bits" in line for line in estimate(coded))
 
 
 def test_weights_that_do_not_fit_beside_vllm_are_told(folder_8b):
