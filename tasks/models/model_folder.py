@@ -110,9 +110,13 @@ def model_digest(path: str | Path) -> str:
     Raises:
         UserError: as `find_model_folder`.
     """
-    files = _matching(find_model_folder(path), _WEIGHTS + _VOCABULARY + _SETTINGS)
-    stats = {file: file.stat() for file in files}
+    stats = {file: file.stat() for file in model_files(find_model_folder(path))}
     return json_digest({file.name: _digest(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()})
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The files that make a model: its weights, configuration and tokenizer, sorted."""
+    return _matching(folder, _WEIGHTS + _VOCABULARY + _SETTINGS)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -145,6 +149,11 @@ def _config_of(folder: Path, path: str | Path) -> Path:
     if not (folder / "config.json").is_file():
         raise UserError(f"model.path is '{path}', which has no config.json; give a folder written by save_pretrained.")
     return folder / "config.json"
+
+
+def is_hub_id(path: str | Path) -> bool:
+    """Whether what the user calls the model is a hub id, and no folder."""
+    return not Path(path).expanduser().is_dir() and _HUB_ID.fullmatch(str(path)) is not None
 
 
 def _hub_id(path: str | Path) -> str:
