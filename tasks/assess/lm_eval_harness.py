@@ -69,6 +69,8 @@ def load_benchmark(name: str, folder: str = "") -> Benchmark:
         )
     try:
         loaded = manager.load([name])
+    except UserError:  # The deadline of a run can end in here.
+        raise
     except Exception as error:  # Of any kind: from the hub, the disk, or Python files beside a benchmark.
         reason = " ".join(str(error).split())[:300].rstrip(".") or type(error).__name__
         raise UserError(
