@@ -59,10 +59,7 @@ def find_model_folder(path: str | Path) -> Path:
             f"model.path is '{path}', which has no tokenizer; save the model's tokenizer beside the weights."
         )
     for file in _matching(folder, _VOCABULARY + _SETTINGS):
-        if (size := file.stat().st_size) > _LARGEST_TEXT:
-            raise UserError(
-                f"model.path is '{path}', whose {file.name} has {size} bytes; give one of at most {_LARGEST_TEXT}."
-            )
+        _require_readable_size(file, path)
     return folder
 
 
@@ -148,7 +145,15 @@ def _matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
 def _config_of(folder: Path, path: str | Path) -> Path:
     if not (folder / "config.json").is_file():
         raise UserError(f"model.path is '{path}', which has no config.json; give a folder written by save_pretrained.")
+    _require_readable_size(folder / "config.json", path)
     return folder / "config.json"
+
+
+def _require_readable_size(file: Path, path: str | Path) -> None:
+    if (size := file.stat().st_size) > _LARGEST_TEXT:
+        raise UserError(
+            f"model.path is '{path}', whose {file.name} has {size} bytes; give one of at most {_LARGEST_TEXT}."
+        )
 
 
 def is_hub_id(path: str | Path) -> bool:
