@@ -44,7 +44,8 @@ def harness_digest(folder: str) -> str:
         raise UserError("assess.lm_eval is set, but lm-evaluation-harness is not installed; install the extra lm-eval.")
     if folder and not Path(folder).is_dir():
         raise UserError(f"assess.lm_eval_folder is {folder!r}, which is no folder; give one with YAML files.")
-    files = {name: file_digest(Path(folder) / name) for name in file_names(Path(folder))} if folder else {}
+    names = [name for name in file_names(Path(folder)) if "__pycache__" not in name] if folder else []
+    files = {name: file_digest(Path(folder) / name) for name in names}
     return json_digest({"version": version("lm_eval"), "files": files})
 
 
