@@ -4,6 +4,8 @@ After a run, with the flags it was run with; or on any model that has forgotten,
 
     python -m flows.assess --preset lab-toxicity
     python -m flows.assess --preset llama3-8b-phrases --assess.checkpoint path/to/unlearned
+
+With `--lm-eval gsm8k,ifeval` the same models are also put to benchmarks of lm-evaluation-harness.
 """
 
 if __name__ == "__main__":
@@ -24,6 +26,7 @@ from flows.turn import turn
 from tasks.build_forget_set import build_forget_set
 from tasks.build_retain_set import build_retain_set
 from tasks.close_assessment import close_assessment
+from tasks.measure_benchmark import measure_benchmark
 from tasks.prepare_model import prepare_gold
 from tasks.probe_extraction import probe_extraction
 from tasks.probe_membership import probe_membership
@@ -48,17 +51,33 @@ def assess(settings: RunSettings) -> str:
     """
     run, plan, step = open_assessment(settings)
     with turn(run, plan):
-        subject = open_subject(settings, run, plan)
-        build_retain_set(subject, plan.retain_set, size=settings.release.retain_size)
-        search_arms(subject, plan.search, reveal=settings.reveal)
-        forget_set = build_forget_set(subject, plan.forget_set, reveal=settings.reveal)
-        if not forget_set.manifest()["scores"]["forget_set_size"]:
-            raise UserError("the original model reveals nothing of the target, so there is nothing to bring back.")
-        for name, model in _models(subject, plan, step).items():
-            for probe in settings.assess.probes:
+        subject, asked = open_subject(settings, run, plan), settings.assess
+        models = _models(subject, plan, step)
+        for benchmark in asked.lm_eval:  # First: data from a hub may not be had, and better that is known soon.
+            for name, model in models.items():
+                unit = plan.benchmark(benchmark, name, step)
+                measure_benchmark(subject, unit, benchmark=benchmark, folder=asked.lm_eval_folder, **model)
+        if asked.probes:
+            _reveal(subject, plan, settings)
+        for name, model in models.items():
+            for probe in asked.probes:
                 put_probe(subject, plan.probe(probe, name, step), probe, settings, **model)
-        relevance = settings.reveal.min_relevance
-        return close_assessment(subject, models=plan.assessed, probes=settings.assess.probes, min_relevance=relevance)
+        return close_assessment(
+            subject,
+            models=plan.assessed,
+            probes=asked.probes,
+            benchmarks=asked.lm_eval,
+            min_relevance=settings.reveal.min_relevance,
+        )
+
+
+def _reveal(subject: Subject, plan: Plan, settings: RunSettings) -> None:
+    """What the recovery tests work on: a run has it."""
+    build_retain_set(subject, plan.retain_set, size=settings.release.retain_size)
+    search_arms(subject, plan.search, reveal=settings.reveal)
+    forget_set = build_forget_set(subject, plan.forget_set, reveal=settings.reveal)
+    if not forget_set.manifest()["scores"]["forget_set_size"]:
+        raise UserError("the original model reveals nothing of the target, so there is nothing to bring back.")
 
 
 def put_probe(subject: Subject, unit: Unit, probe: Probe, settings: RunSettings, **model: Any) -> UnitRef:

@@ -18,6 +18,8 @@ from tasks.settings.errors import UserError
 
 PRESETS = Path(__file__).parents[1] / "deployments" / "presets"
 DEFAULT_PRESET = "lab-toxicity"
+_SHORT = MappingProxyType({"assess.lm_eval": "--lm-eval"})
+"""Settings with a second flag."""
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
@@ -104,7 +106,7 @@ def _parse(
         parser.add_argument(flag, **told)
     fields = dict(_leaves(model))
     for path, field in fields.items():
-        spellings = dict.fromkeys([f"--{path.replace('_', '-')}", f"--{path}"])
+        spellings = dict.fromkeys([f"--{path.replace('_', '-')}", f"--{path}", _SHORT.get(path, f"--{path}")])
         # SUPPRESS: only the flags that were given appear in the result. A bare flag switches a yes-or-no setting on.
         switch = {"nargs": "?", "const": "true"} if field.annotation is bool else {}
         parser.add_argument(

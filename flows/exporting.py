@@ -38,7 +38,7 @@ def find_forget_set(settings: RunSettings) -> UnitRef:
     Raises:
         UserError: there is no such run, it was begun with other settings, or it has not ended its reveal.
     """
-    run, plan = _find_run(settings)
+    run, plan = find_run(settings)
     if found := run.find(plan.forget_set):
         return found
     raise UserError(f"run {run.name} has no forget set; use python -m flows.reveal with the same settings first.")
@@ -55,7 +55,7 @@ def plan_export(
         UserError: there is no such run, it was begun with other settings, the step is not finished, a file of it is
             damaged, the rank is out of range or given for another form, or no accepted step leads there.
     """
-    run, plan = _find_run(settings)
+    run, plan = find_run(settings)
     accepted = _accepted(run, plan)
     step = _last_step(run, len(accepted)) if undo_to is None else undo_to
     if not 0 <= step <= len(accepted):
@@ -71,7 +71,12 @@ def plan_export(
     return run, plan, Export(unit, form, step, rank)
 
 
-def _find_run(settings: RunSettings) -> tuple[Run, Plan]:
+def find_run(settings: RunSettings) -> tuple[Run, Plan]:
+    """A run that was begun, with its plan; nothing is created.
+
+    Raises:
+        UserError: there is no such run, or it was begun with other settings.
+    """
     run, plan = peek_run(settings)
     if not run.path.exists():
         raise UserError(f"run {run.name} does not exist in {run.path.parent}; give the settings of a run that does.")

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from flows.run_settings import RunSettings
-from tasks.settings.assess import Probe
+from tasks.settings.assess import AssessSettings, Probe
 from tasks.settings.compare import Compared, compared_folder
 from tasks.settings.errors import UserError
 from tasks.settings.model import LAB
@@ -78,6 +78,7 @@ class Plan:
         backend: What generates in the reveal, resolved.
         encoder_digest: Of the sentence encoder; empty where none is used.
         checkpoint_digest: Of the files of another model that is assessed; empty where the run's own is.
+        harness_digest: Of lm-evaluation-harness and of benchmarks beside its own; empty where none is run.
     """
 
     settings: RunSettings
@@ -87,6 +88,7 @@ class Plan:
     backend: str = "transformers"
     encoder_digest: str = ""
     checkpoint_digest: str = ""
+    harness_digest: str = ""
 
     @cached_property
     def model(self) -> Unit | None:
@@ -198,17 +200,15 @@ class Plan:
     def probe(self, probe: Probe, model: str, step: int) -> Unit:
         """A recovery test of one of the models in `assessed`; the unlearned one is the checkpoint after a step."""
         settings, parents = self._probe(probe)
-        outside = {}
-        match model:
-            case "original":
-                pass
-            case "unlearned":
-                parents.append(self.checkpoint(step))
-            case "gold":
-                parents.append(self.gold)
-            case _:
-                outside = {"checkpoint": self.checkpoint_digest}
-        return self._unit(f"assess/{probe}/{model}", settings, *parents, outside=outside)
+        made_from, outside = self._assessed_from(model, step)
+        return self._unit(f"assess/{probe}/{model}", settings, *parents, *made_from, outside=outside)
+
+    def benchmark(self, name: str, model: str, step: int) -> Unit:
+        """A benchmark of lm-evaluation-harness put to one of the models in `assessed`; see `probe`."""
+        made_from, outside = self._assessed_from(model, step)
+        outside |= {"harness": self.harness_digest} | ({"model": self.model_digest} if self.model_digest else {})
+        parents = filter(None, [self.model, *made_from])
+        return self._unit(f"assess/lm-eval/{name}/{model}", {}, *parents, outside=outside)
 
     @cached_property
     def true_data(self) -> Unit:
@@ -267,10 +267,14 @@ class Plan:
 
     def assessment(self, step: int) -> Iterator[Unit]:
         """What the recovery tests work on, and the tests, in the order of work; see `probe`."""
+        assess = self.settings.assess
         yield from filter(None, (self.model, self.gold))
-        yield from (self.retain_set, self.search, self.forget_set)
+        for name in assess.lm_eval:
+            yield from (self.benchmark(name, model, step) for model in self.assessed)
+        if assess.probes:
+            yield from (self.retain_set, self.search, self.forget_set)
         for model in self.assessed:
-            yield from (self.probe(probe, model, step) for probe in self.settings.assess.probes)
+            yield from (self.probe(probe, model, step) for probe in assess.probes)
 
     def find(self, run: Run, unit: Unit) -> UnitRef | None:
         """The unit where it is finished: in the run's folder, or in the cache of lab models."""
@@ -348,6 +352,18 @@ class Plan:
             outside=outside,
         )
 
+    def _assessed_from(self, model: str, step: int) -> tuple[list[Unit], dict[str, str]]:
+        """Of one of the models in `assessed`: the unit it is, where it is more than the original; what is outside."""
+        match model:
+            case "original":
+                return [], {}
+            case "unlearned":
+                return [self.checkpoint(step)], {}
+            case "gold":
+                return [self.gold], {}
+            case _:
+                return [], {"checkpoint": self.checkpoint_digest}
+
     def _probe(self, probe: Probe) -> tuple[dict[str, Any], list[Unit]]:
         """Settings and parents of a recovery test, without the model that it is put to."""
         match probe:
@@ -422,6 +438,7 @@ def make_plan(settings: RunSettings) -> Plan:
         backend=resolve_backend(model.backend, path=model.path, device=device),
         encoder_digest=_encoder_digest(settings),
         checkpoint_digest=_checkpoint_digest(settings.assess.checkpoint),
+        harness_digest=_harness_digest(settings.assess),
     )
 
 
@@ -448,6 +465,14 @@ def _encoder_digest(settings: RunSettings) -> str:
     from tasks.reveal.sentence_embedding import encoder_digest
 
     return encoder_digest(settings.reveal.embedding_model)
+
+
+def _harness_digest(assess: AssessSettings) -> str:
+    if not assess.lm_eval:
+        return ""
+    from tasks.assess.lm_eval_harness import harness_digest
+
+    return harness_digest(assess.lm_eval_folder)
 
 
 def _checkpoint_digest(path: str) -> str:

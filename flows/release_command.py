@@ -1,11 +1,14 @@
 """`python -m flows.release`: release a revealed run, go back to a step of it, or export what it has changed."""
 
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
 from flows.command import flow_outcome, run_command, run_folder
 from flows.command_line import Arguments
 from flows.exporting import Form, find_forget_set, plan_export
+from flows.pushing import Push, plan_push, published_folder, push
+from tasks.settings.errors import UserError
 
 OPTIONS = MappingProxyType(
     {
@@ -19,6 +22,12 @@ OPTIONS = MappingProxyType(
             "help": "write the model, its whole update as one adapter (PEFT), or that at a lower rank, into export/",
         },
         "--export-rank": {"type": int, "metavar": "R", "help": "rank of a recompressed adapter"},
+        "--push": {
+            "metavar": "OWNER/NAME",
+            "help": "send the published model of an accepted run, or what --export writes, to a private repository of "
+            "the Hugging Face hub; the token is the environment's HF_TOKEN",
+        },
+        "--public": {"action": "store_true", "help": "with --push: everybody may read it"},
     }
 )
 
@@ -37,15 +46,35 @@ def release_command(arguments: list[str] | None = None) -> int:
 
 
 def _check(read: Arguments) -> None:
+    pushed = _push_asked(read)
     if asked := _asked(read):
         plan_export(read.settings, **asked)
+    elif pushed:
+        published_folder(read.settings)
     else:
         find_forget_set(read.settings)
 
 
 def _run(read: Arguments) -> int:
-    asked = _asked(read)
-    return _export(read, asked) if asked else _release(read)
+    if asked := _asked(read):
+        return _export(read, asked)
+    return _push(read, published_folder(read.settings)) if read.options["push"] else _release(read)
+
+
+def _push_asked(read: Arguments) -> Push | None:
+    repository, public = read.options["push"], read.options["public"]
+    if repository is None:
+        if public:
+            raise UserError("--public is given without --push; add --push OWNER/NAME.")
+        return None
+    return plan_push(read.settings, repository, public=public, undo_to=read.options["undo_to"])
+
+
+def _push(read: Arguments, folder: Path) -> int:
+    from rich.console import Console
+
+    Console().print(f"pushed: {push(read.settings, folder, _push_asked(read))}", soft_wrap=True)
+    return 0
 
 
 def _asked(read: Arguments) -> dict[str, Any]:
@@ -67,7 +96,7 @@ def _export(read: Arguments, asked: dict[str, Any]) -> int:
         return 1
     step = plan_export(read.settings, **asked)[2].step
     print_exported(written.folder, step, asked["form"], Console())
-    return 0
+    return _push(read, written.folder) if read.options["push"] else 0
 
 
 def _release(read: Arguments) -> int:

@@ -10,7 +10,14 @@ from tasks.unit_task import unit_task
 
 
 @unit_task(name="close-assessment", task_run_name="close-assessment")
-def close_assessment(subject: Subject, *, models: Sequence[str], probes: Sequence[str], min_relevance: float) -> str:
+def close_assessment(
+    subject: Subject,
+    *,
+    models: Sequence[str],
+    probes: Sequence[str],
+    benchmarks: Sequence[str] = (),
+    min_relevance: float,
+) -> str:
     """Write what was found into the run's folder and, of the run's own model, into its summary and page; show a report.
 
     That a model reveals the target again, to `min_relevance` or more, is announced as a leak.
@@ -24,7 +31,7 @@ def close_assessment(subject: Subject, *, models: Sequence[str], probes: Sequenc
     from tasks.report.summary import add_durability
     from tasks.store.ledger import write_ledger
 
-    result = durability(subject.run.path, models=models, probes=probes)
+    result = durability(subject.run.path, models=models, probes=probes, benchmarks=benchmarks)
     name = write_durability(subject.run.path, result)
     if name == DURABILITY:
         add_durability(subject.run.path)

@@ -11,7 +11,7 @@ def speaks_lab(folder: Path) -> bool:
     try:
         words = json.loads((folder / "tokenizer.json").read_bytes())["model"]["vocab"]
         chat = _chat_template(folder)
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return False
     return words == {word: index for index, word in enumerate(vocabulary())} and chat == CHAT_TEMPLATE
 

@@ -59,10 +59,7 @@ def find_model_folder(path: str | Path) -> Path:
             f"model.path is '{path}', which has no tokenizer; save the model's tokenizer beside the weights."
         )
     for file in _matching(folder, _VOCABULARY + _SETTINGS):
-        if (size := file.stat().st_size) > _LARGEST_TEXT:
-            raise UserError(
-                f"model.path is '{path}', whose {file.name} has {size} bytes; give one of at most {_LARGEST_TEXT}."
-            )
+        _require_readable_size(file, path)
     return folder
 
 
@@ -112,9 +109,13 @@ def model_digest(path: str | Path) -> str:
     Raises:
         UserError: as `find_model_folder`.
     """
-    files = _matching(find_model_folder(path), _WEIGHTS + _VOCABULARY + _SETTINGS)
-    stats = {file: file.stat() for file in files}
+    stats = {file: file.stat() for file in model_files(find_model_folder(path))}
     return json_digest({file.name: _digest(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()})
+
+
+def model_files(folder: Path) -> list[Path]:
+    """The files that make a model: its weights, configuration and tokenizer, sorted."""
+    return _matching(folder, _WEIGHTS + _VOCABULARY + _SETTINGS)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -146,7 +147,20 @@ def _matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
 def _config_of(folder: Path, path: str | Path) -> Path:
     if not (folder / "config.json").is_file():
         raise UserError(f"model.path is '{path}', which has no config.json; give a folder written by save_pretrained.")
+    _require_readable_size(folder / "config.json", path)
     return folder / "config.json"
+
+
+def _require_readable_size(file: Path, path: str | Path) -> None:
+    if (size := file.stat().st_size) > _LARGEST_TEXT:
+        raise UserError(
+            f"model.path is '{path}', whose {file.name} has {size} bytes; give one of at most {_LARGEST_TEXT}."
+        )
+
+
+def is_hub_id(path: str | Path) -> bool:
+    """Whether what the user calls the model is a hub id, and no folder."""
+    return not Path(path).expanduser().is_dir() and _HUB_ID.fullmatch(str(path)) is not None
 
 
 def _hub_id(path: str | Path) -> str:

@@ -22,6 +22,8 @@ def reading(path: str | Path) -> Iterator[None]:
     try:
         with quiet():
             yield
+    except UserError:  # The deadline of a run can end in here.
+        raise
     except Exception as error:  # Of any kind: what the files of a stranger make transformers raise is not foreseen.
         reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise UserError(f"model.path is '{path}', which cannot be read ({reason}); save the model again.") from error

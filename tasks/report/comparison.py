@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tasks.assess.scores import Scores
 from tasks.release.goals import broken_limits
-from tasks.report.durability import DURABILITY, probe_metrics, read_durability
+from tasks.report.durability import DURABILITY, PROBES, probe_metrics, read_durability
 from tasks.report.summary import metrics, read_summary
 from tasks.report.tables import Row, markdown_table, print_rows
 from tasks.settings.compare import Compared, compared_folder
@@ -243,7 +243,7 @@ def _durability(run_path: Path, moment: str) -> dict[str, Any]:
     """What recovery tests of a run found of one of its models, in the form of a probe's own file."""
     if not (run_path / DURABILITY).exists():
         return {}
-    found = {name: value for name, value in read_durability(run_path).items() if isinstance(value, dict)}
+    found = {name: value for name, value in read_durability(run_path).items() if name in PROBES}
     return {probe: _at(value, moment) for probe, value in found.items()}
 
 

@@ -21,21 +21,28 @@ _TITLES = {
     "relearning": "Relearning: forget metric after so many updates",
     "membership": "Membership: area under the ROC curve",
     "extraction": "Extraction: Reveal run again",
+    "benchmarks": "Benchmarks of lm-evaluation-harness",
 }
 
 
-def durability(run_path: Path, *, models: Sequence[str], probes: Sequence[str]) -> dict[str, Any]:
+def durability(
+    run_path: Path, *, models: Sequence[str], probes: Sequence[str], benchmarks: Sequence[str] = ()
+) -> dict[str, Any]:
     """The results of the recovery tests, each beside the original and gold, in the form of the summary's metrics.
 
     Args:
         run_path: Folder of the run.
         models: The original, what is compared with it, and gold where it was assessed, by name.
         probes: Those that were made.
+        benchmarks: Those of lm-evaluation-harness that were run.
     """
     result: dict[str, Any] = {"schema": SCHEMA, "name": run_path.name, "assessed": models[1]}
     for probe in probes:
         found = [json.loads((run_path / "assess" / probe / model / "probe.json").read_text()) for model in models]
         result[probe] = probe_metrics(probe, found)
+    for benchmark in benchmarks:
+        files = [run_path / "assess/lm-eval" / benchmark / model / "benchmark.json" for model in models]
+        result.setdefault("benchmarks", {}).update(_benchmarks([json.loads(file.read_text()) for file in files]))
     return result
 
 
@@ -45,10 +52,14 @@ def probe_metrics(probe: str, found: Sequence[Mapping[str, Any]]) -> dict[str, A
 
 
 def write_durability(run_path: Path, result: Mapping[str, Any]) -> str:
-    """Put a result into the run's folder, and return the name of the file: of the run's own model the plain one."""
+    """Put a result into the run's folder, and return the name of the file: of the run's own model the plain one.
+
+    What an earlier assessment of the same model found, and this one did not look for, stays in it.
+    """
     name = DURABILITY if result["assessed"] == "unlearned" else f"durability-{result['assessed']}.json"
+    earlier = read_durability(run_path, name) if (run_path / name).exists() else {}
     with disk_errors(run_path):
-        write_file(run_path / name, json.dumps(result, indent=2) + "\n")
+        write_file(run_path / name, json.dumps(earlier | result, indent=2) + "\n")
     return name
 
 
@@ -99,6 +110,17 @@ def extraction_rows(result: Mapping[str, Any]) -> list[Row]:
     ]
 
 
+def benchmark_rows(result: Mapping[str, Any]) -> list[Row]:
+    """One row a benchmark and metric, one column a model; a dash where a score is no finite number."""
+    metrics = {(name, label): m for name, found in result.get("benchmarks", {}).items() for label, m in found.items()}
+    models = dict(pair for metric in metrics.values() for pair in _models(result, metric))
+    return [
+        {"benchmark": name, "metric": label, "n": f"{metric['n']}"}
+        | {model: "-" if metric[moment] is None else f"{metric[moment]:.3f}" for moment, model in models.items()}
+        for (name, label), metric in metrics.items()
+    ]
+
+
 def durability_markdown(result: Mapping[str, Any]) -> str:
     """The result on one page; holds numbers only, none of the revealed text."""
     parts = [f"# {result['name']}: what brings the forgotten back"]
@@ -120,6 +142,7 @@ def durability_tables(result: Mapping[str, Any]) -> list[tuple[str, list[Row]]]:
         "relearning": relearning_rows(result),
         "membership": membership_rows(result),
         "extraction": extraction_rows(result),
+        "benchmarks": benchmark_rows(result),
     }
     return [(_TITLES[probe], rows[probe]) for probe in rows if rows[probe]]
 
@@ -152,6 +175,19 @@ def _extraction(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             for name, field in names.items()
         }
         for group in _GROUPS
+    }
+
+
+def _benchmarks(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Of the original and the others: each metric of a benchmark and of what it consists of."""
+    return {
+        name: {
+            label: _metric(
+                found, lambda one, b=name, m=label: one[b]["metrics"][m]["value"], told["better"], first["n"]
+            )
+            for label, told in first["metrics"].items()
+        }
+        for name, first in found[0].items()
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from tasks.report.charts import BarGroup, Series, bar_chart, line_chart
-from tasks.report.durability import extraction_rows, membership_rows, relearning_rows
+from tasks.report.durability import benchmark_rows, extraction_rows, membership_rows, relearning_rows
 from tasks.report.page import render
 from tasks.report.run_record import RunRecord, read_record
 from tasks.report.run_words import (
@@ -257,6 +257,7 @@ def _durability(summary: Mapping[str, Any]) -> dict[str, Any]:
         "relearning": relearning_rows(found),
         "membership": membership_rows(found),
         "extraction": extraction_rows(found),
+        "benchmarks": benchmark_rows(summary | {"assessed": "unlearned"}),
     }
 
 

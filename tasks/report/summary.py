@@ -212,11 +212,12 @@ def _reveal(run_path: Path) -> dict[str, Any]:
 
 
 def _durability(run_path: Path) -> dict[str, Any]:
-    """What recovery tests found, where the run was assessed since it was finished first."""
+    """What an assessment found, where there was one since the run was finished first."""
     if not (run_path / DURABILITY).exists():
         return {}
     found = read_durability(run_path)
-    return {"durability": {probe: found[probe] for probe in found if probe in PROBES}}
+    benchmarks = {"benchmarks": found["benchmarks"]} if "benchmarks" in found else {}
+    return {"durability": {probe: found[probe] for probe in found if probe in PROBES}} | benchmarks
 
 
 def _seconds(run_path: Path) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Recovery tests from the command line: of another model than the run's, and after a run."""
 
+import importlib.util
 import json
 import shutil
 
@@ -9,6 +10,7 @@ from tasks.lab.model import find_lab_model, lab_unit
 from tasks.store.ledger import verify_ledger
 from tests.flows.conftest import SMALL, run_command
 from tests.flows.test_reveal_release import contents, ends
+from tests.tiny_model import make_tiny_model
 
 pytestmark = [pytest.mark.prefect, pytest.mark.lab]
 
@@ -80,6 +82,37 @@ def test_after_a_run_it_enters_the_summary_and_stays_there(small_run, tmp_path):
     verify_ledger(run)
     assert run_command("--runs-dir", str(run.parent), *SMALL).returncode == 3
     assert json.loads((run / "summary.json").read_text()) == summary
+
+
+@pytest.mark.lm_eval
+@pytest.mark.skipif(importlib.util.find_spec("lm_eval") is None, reason="lm-evaluation-harness is not installed")
+def test_models_are_put_to_a_benchmark_without_a_search(tmp_path):
+    rows = [{"q": "hello", "a": ["please", "stone"], "label": i % 2} for i in range(4)]
+    (tmp_path / "words.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "words.yaml").write_text(f"""
+task: words
+dataset_path: json
+dataset_kwargs: {{data_files: {{test: {tmp_path / "words.jsonl"}}}}}
+test_split: test
+output_type: multiple_choice
+doc_to_text: "{{{{q}}}}"
+doc_to_choice: "{{{{a}}}}"
+doc_to_target: label
+metric_list: [{{metric: acc, aggregation: mean, higher_is_better: true}}]
+""")
+    models = [make_tiny_model(tmp_path / name, chat=False, seed=seed) for seed, name in enumerate(("one", "other"))]
+    arguments = ["--preset", "stories-word", "--model.path", str(models[0]), "--assess.checkpoint", str(models[1])]
+    arguments += ["--lm-eval", "words", "--assess.lm-eval-folder", str(tmp_path), "--assess.probes", "[]"]
+    done = assess(tmp_path / "runs", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = tmp_path / "runs" / "stories-word-s0"
+    (written,) = run.glob("durability-checkpoint-*.json")
+    # The same question with either answer as the right one: whatever a model prefers, half of it is right.
+    metric = {"before": 0.5, "after": 0.5, "gold": None, "better": "higher", "n": 4}
+    assert json.loads(written.read_text())["benchmarks"] == {"words": {"acc": metric}}
+    assert "Benchmarks of lm-evaluation-harness" in done.stdout
+    assert not (run / "search").exists()
+    verify_ledger(run)
 
 
 def test_help_names_the_command():

@@ -112,6 +112,23 @@ def test_the_plan_of_an_assessment_names_every_probe_of_every_model(tmp_path, mo
     assert not (tmp_path / "runs").exists()
 
 
+def test_the_plan_of_an_assessment_names_benchmarks_alone_where_no_probe_is_wanted(
+    tmp_path, model, capsys, monkeypatch
+):
+    base = ["--runs-dir", str(tmp_path / "runs"), *STORIES, "--model.path", str(model), "--assess.probes", "[]"]
+    other = make_tiny_model(tmp_path / "other", chat=False, seed=1)
+
+    def keys(digest: str, *arguments: str) -> dict[str, str]:
+        monkeypatch.setattr("tasks.assess.lm_eval_harness.harness_digest", lambda _: digest)
+        assert assess_command([*base, "--assess.checkpoint", str(other), "--plan", *arguments]) == 0
+        return {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()}
+
+    before = keys("0", "--lm-eval", "gsm8k")
+    assert [name.rpartition("/")[0] for name in before] == ["assess/lm-eval/gsm8k"] * 2
+    assert before.items() < keys("0", "--lm-eval", "gsm8k,ifeval").items()
+    assert not before.items() & keys("1", "--lm-eval", "gsm8k").items()
+
+
 def test_what_is_assessed_may_change_after_a_run_but_nothing_else(tmp_path):
     def settings(*arguments):
         return read_arguments(["--runs-dir", str(tmp_path), *arguments], program="", description="").settings

@@ -152,10 +152,13 @@ def test_an_index_that_is_none(folder, refused, text):
     assert f"whose {INDEX} is no index of weights" in refused()
 
 
-def test_a_vocabulary_of_ten_gigabytes(folder, refused):
-    with (folder / "tokenizer.json").open("ab") as file:
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json"])
+@pytest.mark.parametrize("more", [[], ["--plan"]])
+def test_a_file_of_ten_gigabytes(folder, refused, name, more):
+    with (folder / name).open("ab") as file:
         os.truncate(file.fileno(), 10**10)  # sparse: it takes no room on the disk
-    assert "whose tokenizer.json has 10000000000 bytes; give one of at most 268435456" in refused()
+    message = refused("--model.path", str(folder), *more)
+    assert f"whose {name} has 10000000000 bytes; give one of at most 268435456" in message
 
 
 @pytest.mark.parametrize("kept", [4, 5000, -1])
@@ -202,6 +205,14 @@ def test_a_configuration_of_another_model(folder, refused, change_of, words):
 def test_a_file_of_something_else(folder, refused, file, text):
     (folder / file).write_text(text)
     refused()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "[" * 200_000], ids=["empty", "list", "deep"])
+def test_a_vocabulary_that_is_not_the_lab_s(folder, tmp_path, capfd, text):
+    (folder / "tokenizer.json").write_text(text)
+    arguments = ["--runs-dir", str(tmp_path / "runs"), "--preset", "lab-toxicity", "--model.path", str(folder)]
+    assert main(arguments) == 2
+    assert "no folder with a model of its vocabulary" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("value", ["nan", "inf"])

@@ -5,8 +5,10 @@ import pytest
 from rich.console import Console
 
 from tasks.report.durability import (
+    benchmark_rows,
     durability,
     durability_markdown,
+    durability_tables,
     extraction_rows,
     leaks,
     membership_rows,
@@ -33,6 +35,15 @@ def probed(level):
     }
 
 
+def benchmarked(level):
+    """What a model reached in a benchmark of two parts, one with a perplexity that may be infinite."""
+    perplexity = {"value": None if level == 0 else 1 / level, "better": "lower"}
+    return {
+        "sums": {"version": 3.0, "num_fewshot": 5, "n": 40, "metrics": {"acc": {"value": level, "better": "higher"}}},
+        "words": {"version": 1.0, "num_fewshot": 0, "n": 8, "metrics": {"perplexity (strict)": perplexity}},
+    }
+
+
 @pytest.fixture
 def run(tmp_path):
     for model, level in zip((*MODELS, "checkpoint-0123abcd"), (1.0, 0.25, 0.0, 0.75), strict=True):
@@ -40,6 +51,9 @@ def run(tmp_path):
             folder = tmp_path / "a-run" / "assess" / probe / model
             folder.mkdir(parents=True)
             (folder / "probe.json").write_text(json.dumps(found))
+        folder = tmp_path / "a-run" / "assess" / "lm-eval" / "both" / model
+        folder.mkdir(parents=True)
+        (folder / "benchmark.json").write_text(json.dumps(benchmarked(level)))
     return tmp_path / "a-run"
 
 
@@ -88,6 +102,29 @@ def test_probes_that_were_not_made_have_no_rows(run):
     result = durability(run, models=MODELS, probes=("membership",))
     assert relearning_rows(result) == extraction_rows(result) == []
     assert "Relearning" not in durability_markdown(result)
+
+
+def test_benchmarks_of_all_models_stand_beside_each_other(run):
+    result = durability(run, models=MODELS, probes=(), benchmarks=("both",))
+    assert result["benchmarks"]["sums"]["acc"] == {
+        "before": 1.0, "after": 0.25, "gold": 0.0, "better": "higher", "n": 40,
+    }  # fmt: skip
+    assert durability_tables(result) == [("Benchmarks of lm-evaluation-harness", benchmark_rows(result))]
+    assert benchmark_rows(result) == [
+        {"benchmark": "sums", "metric": "acc", "n": "40", "original": "1.000", "unlearned": "0.250", "gold": "0.000"},
+        {"benchmark": "words", "metric": "perplexity (strict)", "n": "8", "original": "1.000", "unlearned": "4.000",
+         "gold": "-"},
+    ]  # fmt: skip
+
+
+def test_what_an_assessment_does_not_look_for_stays_from_an_earlier_one(run):
+    write_summary(run, {"name": "a-run", "verdict": "accepted"})
+    write_durability(run, durability(run, models=MODELS, probes=PROBES))
+    write_durability(run, durability(run, models=MODELS, probes=(), benchmarks=("both",)))
+    add_durability(run)
+    summary = read_summary(run)
+    assert set(summary["durability"]) == set(PROBES)
+    assert set(summary["benchmarks"]) == {"sums", "words"}
 
 
 @pytest.mark.parametrize("assessed", ["unlearned", "checkpoint-0123abcd"])
