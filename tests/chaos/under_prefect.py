@@ -1,7 +1,7 @@
 """SIGKILL of the flow process, the worker or the server while a worker spends a night; then the deployment runs again.
 
 A server and a worker of our own, prepared by `python -m deployments.bootstrap`; what was killed is started again, as
-systemd would do. A flow process outlives its worker, and may outlive its server: the next night waits for its end.
+systemd would do. A flow process may outlive its server, and for a while its worker: the next night waits for its end.
 Moments are CPU time of the flow process, so that they fall into the night however busy the machine is.
 """
 
