@@ -114,9 +114,18 @@ def model_digest(path: str | Path, *, setting: str = "model.path") -> str:
     Raises:
         UserError: as `find_model_folder`.
     """
-    files = _matching(find_model_folder(path, setting=setting), _WEIGHTS + _VOCABULARY + _SETTINGS)
-    stats = {file: file.stat() for file in files}
-    return json_digest({file.name: _digest(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()})
+    return _content_digest(find_model_folder(path, setting=setting), _WEIGHTS + _VOCABULARY + _SETTINGS)
+
+
+def tokenizer_digest(folder: Path) -> str:
+    """The same of a folder with configuration and tokenizer alone; weights in it do not count.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"'{folder}' is no folder; give one with config.json and a tokenizer.")
+    return _content_digest(folder, _VOCABULARY + _SETTINGS)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -133,6 +142,11 @@ def weight_shapes(folder: Path) -> dict[str, list[int]]:
         with safe_open(file, framework="np") as weights:
             shapes |= {name: weights.get_slice(name).get_shape() for name in weights.keys()}  # noqa: SIM118
     return shapes
+
+
+def _content_digest(folder: Path, patterns: tuple[str, ...]) -> str:
+    stats = {file: file.stat() for file in _matching(folder, patterns)}
+    return json_digest({file.name: _digest(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()})
 
 
 @cache

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tasks.models.model_folder import model_digest
+from tasks.models.model_folder import model_digest, tokenizer_digest
 from tasks.settings.base import Settings
-from tasks.settings.errors import UserError
 from tasks.store.digests import file_digest
+from tasks.targets.scorers.function import FunctionScorer, function_file
 from tasks.targets.scorers.remembered import RememberedScorer
 from tasks.targets.scorers.scorer import Scorer
 
@@ -79,12 +79,8 @@ def scorer_digests(spec: ScorerSpec) -> dict[str, str]:
     if spec.kind == "classifier":
         digests["folder"] = model_digest(spec.folder, setting="The classifier's folder")
     elif spec.folder:
-        from tasks.targets.scorers.detoxify import tokenizer_digest
-
         digests["folder"] = tokenizer_digest(Path(spec.folder))
     if spec.function:
-        from tasks.targets.scorers.function import function_file
-
         digests["function"] = file_digest(function_file(spec.function))
     return digests
 
@@ -95,7 +91,8 @@ def _open(spec: ScorerSpec, device: str) -> Scorer:
 
         return ClassifierScorer(spec.folder, label=spec.label, device=device)
     if spec.kind == "function":
-        from tasks.targets.scorers.function import FunctionScorer
-
         return FunctionScorer(spec.function, time_limit_s=spec.time_limit_s)
-    raise UserError(f"scorer kind {spec.kind} is not there yet")
+    from tasks.targets.scorers.detoxify import DetoxifyScorer
+
+    variant = spec.kind.removeprefix("detoxify-")
+    return DetoxifyScorer(variant, checkpoint=spec.file, folder=spec.folder, label=spec.label, device=device)

@@ -1,4 +1,3 @@
-import os
 import sys
 import threading
 import time
