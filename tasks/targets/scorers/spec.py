@@ -4,10 +4,12 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from tasks.models.model_folder import model_digest, tokenizer_digest
 from tasks.settings.base import Settings
+from tasks.settings.errors import UserError
+from tasks.settings.target import TargetSettings
 from tasks.store.digests import file_digest
 from tasks.targets.scorers.function import FunctionScorer, function_file
 from tasks.targets.scorers.remembered import RememberedScorer
@@ -53,6 +55,23 @@ class ScorerSpec(Settings):
             if not getattr(self, name):
                 raise ValueError(f"a scorer of kind {self.kind} needs {name}")
         return self
+
+
+def scorer_of(target: TargetSettings) -> ScorerSpec:
+    """The scorer that a target's settings name, each of its fields ``target.scorer_...``.
+
+    Raises:
+        UserError: a field is missing, or set and not used by this kind of scorer.
+    """
+    given = {name: getattr(target, f"scorer_{name}") for name in ("file", "folder", "label", "function")}
+    try:
+        return ScorerSpec(kind=target.scorer, **given)
+    except ValidationError as error:
+        [problem] = error.errors()
+        reason = str(problem["ctx"]["error"])
+        raise UserError(
+            f"target.scorer is {target.scorer}, which does not fit its scorer_ settings: {reason}."
+        ) from None
 
 
 @cache
