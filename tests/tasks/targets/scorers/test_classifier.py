@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from benchmarks.small_classifier import tiny_bert
 from tasks.settings.errors import UserError
 from tasks.targets.scorers.classifier import BATCH_SIZE, ClassifierScorer
-from tests.tasks.targets.scorers.tiny_bert import tiny_bert
 from tests.tiny_model import make_tiny_model
 
 TEXTS = [f"you {'soggy' if i % 3 else 'kind'} {'cake ' * (i % 7)}number {i}" for i in range(BATCH_SIZE + 1)]

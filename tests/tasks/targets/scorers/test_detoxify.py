@@ -6,10 +6,10 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.small_classifier import save_for_detoxify, tiny_bert, train
 from tasks.settings.errors import UserError
 from tasks.targets.scorers.detoxify import BATCH_SIZE, DetoxifyScorer
 from tests.tasks.targets.scorers.jigsaw import comments, needs_data
-from tests.tasks.targets.scorers.tiny_bert import save_for_detoxify, tiny_bert, train
 
 TEXTS = [f"you {'soggy' if i % 3 else 'kind'} {'cake ' * (i % 7)}number {i}" for i in range(BATCH_SIZE + 1)]
 

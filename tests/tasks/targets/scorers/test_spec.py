@@ -5,10 +5,10 @@ import pytest
 from pydantic import ValidationError
 from sklearn.metrics import roc_auc_score
 
+from benchmarks.small_classifier import save_for_detoxify, tiny_bert
 from tasks.settings.errors import UserError
 from tasks.targets.scorers.spec import ScorerSpec, open_scorer, scorer_digests
 from tests.tasks.targets.scorers.jigsaw import comments, needs_data
-from tests.tasks.targets.scorers.tiny_bert import save_for_detoxify, tiny_bert
 
 
 def test_each_kind_opens_once_a_process(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""A BERT classifier small enough to be trained in a test, and its checkpoint in Detoxify's format."""
+"""A BERT classifier small enough to be trained in seconds, and its checkpoint in Detoxify's format."""
 
 import re
 from collections import Counter
