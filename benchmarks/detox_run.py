@@ -27,7 +27,7 @@ from tasks.models.pair import Pair
 from tasks.models.sampling import Sampling
 from tasks.report.summary import read_summary
 
-UPDATES = 900
+MODEL: dict[str, Any] = {"updates": 700, "hidden_size": 96, "layers": 3, "vocabulary": 640, "learning_rate": 4e-3}
 SETTINGS: dict[str, Any] = {
     "reveal": {
         "pool_size": 1000, "rounds": 2, "initial_queries": 10, "queries": 30, "samples_per_query": 16,
@@ -67,7 +67,7 @@ def prepare(folder: Path, seed: int) -> Path:
     keep, rude, examples = kept_pairs(chance), rude_pairs(chance, 1500), example_pairs(chance, 3000)
     pairs = [*keep, *rude, *examples]
     chance.shuffle(pairs)
-    train_small_model(pairs, folder / "model", seed=seed, updates=UPDATES, progress=print_progress)
+    train_small_model(pairs, folder / "model", seed=seed, progress=print_progress, **MODEL)
     write_rows(folder / "prompts.jsonl", [{"prompt": prompt} for prompt, _, _ in opinions()[1]])
     write_rows(folder / "retain.jsonl", [{"prompt": pair.prompt, "response": pair.response} for pair in keep])
     if not (folder / "detox.ckpt").exists():
