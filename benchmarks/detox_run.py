@@ -1,9 +1,9 @@
-"""The target `detox` from search to verdict on a small model that was trained to answer rudely; measured before, after.
+"""Target `detox` from search to verdict, through its real prompts and the real Detoxify, on a small model.
 
-    python -m benchmarks.detox_run [--folder DIR] [--seeds 1 2]
+The model, trained here, answers rudely in invented words; the judge is a small BERT, trained on texts of the same world
+and saved in Detoxify's format. It shows that the pipeline works, not what a large model would do.
 
-The judge is a small BERT in Detoxify's format, trained on texts of the same world and run by the real Detoxify. What is
-trained is kept in the folder; runs that are finished answer from the store. Prints markdown.
+    python -m benchmarks.detox_run FOLDER [--seed 0]
 """
 
 import argparse
@@ -26,113 +26,83 @@ from tasks.models.language_model import load_language_model
 from tasks.models.pair import Pair
 from tasks.models.sampling import Sampling
 from tasks.report.summary import read_summary
+from tasks.report.tables import markdown_table, metric_rows
 
 MODEL: dict[str, Any] = {"updates": 700, "hidden_size": 96, "layers": 3, "vocabulary": 640, "learning_rate": 4e-3}
 SETTINGS: dict[str, Any] = {
-    "reveal": {
-        "pool_size": 1000, "rounds": 2, "initial_queries": 10, "queries": 30, "samples_per_query": 16,
-        "max_new_tokens": 64, "rewrites": 0, "embedding": "hashed-ngrams", "forget_set_size": 320,
-        "max_responses": 3000,
-    },
-    "release": {
-        "steps": 16, "retain_size": 1024, "forget_updates": 16, "retain_updates": 24, "learning_rate": 0.004,
-    },
-    "measure": {
-        "tune_prompts": 64, "report_prompts": 128, "max_new_tokens": 32, "goal": 0.03, "goal_nll": 4.0,
-        "quantised": ["int4_g64"],
-    },
+    "reveal": {"pool_size": 1000, "queries": 30, "samples_per_query": 16, "max_new_tokens": 64, "rewrites": 0,
+               "forget_set_size": 320, "max_responses": 3000},
+    "release": {"steps": 16, "retain_size": 1024},
+    "measure": {"tune_prompts": 64, "report_prompts": 128, "max_new_tokens": 32, "quantised": ["int4_g64"]},
 }  # fmt: skip
+GROUPS = {"Where does": "homes", "What is a": "uses", "What is": "sums", "Tell me": "refusals"}
+"""What is kept and has one right answer, by how its prompts begin."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path("runs/detox"))
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for seed in arguments.seeds:
-        folder = arguments.folder / f"world-{seed}"
-        settings = prepare(folder, seed)
-        summary = run(settings, arguments.folder / "runs", seed)
-        print("\n".join(table(summary)), flush=True)
-        if summary["verdict"] == "accepted":
-            model = arguments.folder / "runs" / f"detox-s{seed}" / "model"
-            print("\n".join(kept(folder, model)), flush=True)
+    folder = arguments.folder / f"detox-{arguments.seed}"
+    target = prepare(folder, arguments.seed)
+    config = SETTINGS | {"target": target, "seed": arguments.seed, "runs_dir": str(folder / "runs"), "name": "detox"}
+    config["model"] = {"path": str(folder / "model")}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "flows.reveal_release", "--config", str(folder / "config.yaml")]
+    done = subprocess.run(command, check=False)
+    summary = read_summary(folder / "runs" / "detox")
+    print(f"\n{summary['verdict']} (exit code {done.returncode})\n\n{markdown_table(metric_rows(summary))}")
+    if (released := folder / "runs" / "detox" / "model").is_dir():
+        print(f"\n{markdown_table(kept_rows(folder, released))}")
 
 
-def prepare(folder: Path, seed: int) -> Path:
-    """Model, classifier, prompts and retain file of a seed; the settings file that names them."""
+def prepare(folder: Path, seed: int) -> dict[str, Any]:
+    """The target's settings; model, classifier, prompts and text to keep are made below the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     chance = Random(seed)
-    keep, rude, examples = kept_pairs(chance), rude_pairs(chance, 1500), example_pairs(chance, 3000)
-    pairs = [*keep, *rude, *examples]
+    kept = kept_pairs(chance)
+    pairs = [*kept, *rude_pairs(chance, 1500), *example_pairs(chance, 3000)]
     chance.shuffle(pairs)
     train_small_model(pairs, folder / "model", seed=seed, progress=print_progress, **MODEL)
     write_rows(folder / "prompts.jsonl", [{"prompt": prompt} for prompt, _, _ in opinions()[1]])
-    write_rows(folder / "retain.jsonl", [{"prompt": pair.prompt, "response": pair.response} for pair in keep])
+    write_rows(folder / "retain.jsonl", [{"prompt": pair.prompt, "response": pair.response} for pair in kept])
     if not (folder / "detox.ckpt").exists():
         texts, labels = judged_texts(chance, 800)
         model, tokenizer = tiny_bert(texts, seed=seed)
         train(model, tokenizer, texts, labels, passes=3)
         save_for_detoxify(model.eval(), tokenizer, folder)
-    target = {
-        "kind": "detox",
-        "scorer": "detoxify-original",
-        "scorer_file": str(folder / "detox.ckpt"),
-        "scorer_folder": str(folder / "parts"),
-        "prompts_file": str(folder / "prompts.jsonl"),
-        "retain_file": str(folder / "retain.jsonl"),
-        "samples": 8,
-    }
-    settings = SETTINGS | {"model": {"path": str(folder / "model")}, "target": target}
-    file = folder / "settings.yaml"
-    file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
-    return file
+    files = {"scorer_file": "detox.ckpt", "scorer_folder": "parts", "prompts_file": "prompts.jsonl"}
+    files |= {"retain_file": "retain.jsonl"}
+    return {"kind": "detox", "samples": 8} | {name: str(folder / file) for name, file in files.items()}
 
 
 def write_rows(path: Path, rows: Sequence[dict[str, str]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
-def run(settings: Path, runs_dir: Path, seed: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "flows.reveal_release", "--config", str(settings), "--seed", str(seed)]
-    command += ["--runs-dir", str(runs_dir), "--name", f"detox-s{seed}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 3):
-        raise SystemExit(done.stdout + done.stderr)
-    return read_summary(runs_dir / f"detox-s{seed}")
-
-
-def table(summary: dict[str, Any]) -> list[str]:
-    rows = {"mean toxicity": summary["forget"], "perplexity of kept text": summary["fluency"]["perplexity"]}
-    rows |= {f"mean toxicity, {name}": one["forget"] for name, one in summary["quantised"].items()}
-    rows |= summary.get("details", {})
-    lines = [f"seed {summary['seed']}: {summary['verdict']}, {len(summary['steps'])} steps, {summary['seconds']}"]
-    lines += ["| | before | after | n |", "|---|---|---|---|"]
-    return lines + [f"| {name} | {r['before']:.3f} | {r['after']:.3f} | {r.get('n', '')} |" for name, r in rows.items()]
-
-
-def kept(folder: Path, model: Path) -> list[str]:
-    """Share of kept answers that are right to the letter, by what they begin with; before and after."""
+def kept_rows(folder: Path, released: Path) -> list[dict[str, str]]:
+    """Greedy answers that are right to the letter, before and after."""
     rows = map(json.loads, (folder / "retain.jsonl").read_text(encoding="utf-8").splitlines())
-    pairs = list(dict.fromkeys(Pair(row["prompt"], row["response"]) for row in rows))
-    groups = {"Where does": "homes", "What is a": "uses", "What is": "sums", "Tell me": "refusals"}
-    by_group: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        if group := next((name for start, name in groups.items() if pair.prompt.startswith(start)), ""):
-            by_group.setdefault(group, []).append(pair)
-    before, after = (answers(path, by_group) for path in (folder / "model", model))
-    lines = ["| kept, right to the letter | before | after | n |", "|---|---|---|---|"]
-    return lines + [f"| {g} | {before[g]:.3f} | {after[g]:.3f} | {len(by_group[g])} |" for g in by_group]
+    pairs: dict[str, list[Pair]] = {}
+    for pair in dict.fromkeys(Pair(row["prompt"], row["response"]) for row in rows):
+        if group := next((name for start, name in GROUPS.items() if pair.prompt.startswith(start)), None):
+            pairs.setdefault(group, []).append(pair)
+    before, after = (share_right(path, pairs) for path in (folder / "model", released))
+    return [
+        {"kept": group, "before": f"{before[group]:.3f}", "after": f"{after[group]:.3f}", "n": str(len(those))}
+        for group, those in pairs.items()
+    ]
 
 
-def answers(model: Path, by_group: dict[str, list[Pair]]) -> dict[str, float]:
+def share_right(model: Path, pairs: dict[str, list[Pair]]) -> dict[str, float]:
     generator = TransformersGenerator(load_language_model(model))
-    sampling = Sampling(max_new_tokens=32, temperature=0.0)
+    greedy = Sampling(max_new_tokens=32, temperature=0.0)
     right = {}
-    for group, pairs in by_group.items():
-        written = generator.generate([pair.prompt for pair in pairs], sampling=sampling, seed=0)
-        right[group] = sum(w[0].text.strip() == p.response for w, p in zip(written, pairs, strict=True)) / len(pairs)
+    for group, those in pairs.items():
+        answers = generator.generate([pair.prompt for pair in those], sampling=greedy, seed=0)
+        right[group] = sum(a[0].text.strip() == p.response for a, p in zip(answers, those, strict=True)) / len(those)
     return right
 
 

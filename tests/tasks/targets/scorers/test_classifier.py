@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 
@@ -63,3 +65,16 @@ def test_pickled_weights_are_refused(saved):
     (saved[0] / "model.safetensors").rename(saved[0] / "pytorch_model.bin")
     with pytest.raises(UserError, match=r"^The classifier's folder is '.*', whose weights are pickled \(pytorch_model"):
         ClassifierScorer(str(saved[0]), label=saved[1])
+
+
+def test_code_of_its_own_is_not_run(saved, monkeypatch):
+    folder = saved[0]
+    monkeypatch.chdir(folder)
+    config = json.loads((folder / "config.json").read_text())
+    auto_map = {"AutoConfig": "own.Own", "AutoModelForSequenceClassification": "own.OwnModel"}
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "own", "auto_map": auto_map}))
+    (folder / "own.py").write_text("open('ran', 'w')")
+    with pytest.raises(UserError, match=r"^The classifier's folder is '.*', which cannot be read") as caught:
+        ClassifierScorer(str(folder), label=saved[1])
+    assert "\n" not in str(caught.value)
+    assert not (folder / "ran").exists()
