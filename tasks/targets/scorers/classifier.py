@@ -49,7 +49,7 @@ class ClassifierScorer:
         self._label = _label_id(config, label, folder)
         self._has_sigmoid = config.num_labels == 1 or config.problem_type == "multi_label_classification"
         self._model = model.to(resolve_device(device)).eval()
-        self._most_tokens = min(MOST_TOKENS, self._tokenizer.model_max_length, _positions(config))
+        self._most_tokens = min(MOST_TOKENS, self._tokenizer.model_max_length, num_positions(config))
 
     @torch.no_grad()
     def __call__(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
@@ -82,7 +82,7 @@ def _label_id(config: PretrainedConfig, label: str, folder: str) -> int:
     return labels[label.casefold()]
 
 
-def _positions(config: PretrainedConfig) -> int:
+def num_positions(config: PretrainedConfig) -> int:
     """Positions that a token can have. RoBERTa's first ones are kept free, up to and with that of the padding token."""
     positions = getattr(config, "max_position_embeddings", MOST_TOKENS)
     return positions - config.pad_token_id - 1 if "roberta" in config.model_type else positions

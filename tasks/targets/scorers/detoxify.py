@@ -23,6 +23,7 @@ from tasks.models.batching import batches_by_length
 from tasks.models.device import resolve_device
 from tasks.models.reading import READING, quiet
 from tasks.settings.errors import UserError
+from tasks.targets.scorers.classifier import num_positions
 
 Variant = Literal["original", "unbiased", "multilingual"]
 
@@ -36,8 +37,8 @@ _HUB_IDS: Mapping[Variant, str] = {
 _TOKENIZER_FILES = ("config.json", "*token*.json", "vocab.*", "merges.txt", "*.model", "added_tokens.json")
 _FAMILIES = ("Albert", "Bert", "Roberta", "XLMRoberta")
 """Of models and tokenizers that Detoxify knows."""
-_IGNORED = re.compile(r".*\.position_ids")
-"""Counters that older versions of transformers saved with the weights."""
+_LEFT_OVER = re.compile(r".*\.(position_ids|pooler\.dense\.(weight|bias))")
+"""What older versions of transformers saved with the weights, and the model of today does not have or need."""
 
 
 class DetoxifyScorer:
@@ -69,6 +70,8 @@ class DetoxifyScorer:
             copy = Path(private) / "checkpoint.ckpt"
             torch.save(loaded, copy)
             self._detoxify = Detoxify(checkpoint=str(copy), device=resolve_device(device))
+        tokenizer = self._detoxify.tokenizer
+        tokenizer.model_max_length = min(tokenizer.model_max_length, num_positions(self._detoxify.model.config))
         self._label = label or "toxicity"
         if self._label not in self._detoxify.class_names:
             raise UserError(
@@ -145,10 +148,11 @@ def _compare_weights(file: Path, loaded: Mapping[str, Any], folder: Path) -> Non
         raise UserError(
             f"{str(folder)!r} cannot be read as configuration and tokenizer of a {args['model_name']} ({reason})."
         ) from None
-    given = {name: weight.shape for name, weight in loaded["state_dict"].items() if not _IGNORED.fullmatch(name)}
+    given = {name: weight.shape for name, weight in loaded["state_dict"].items()}
+    extra = {name for name in given.keys() - needed.keys() if not _LEFT_OVER.fullmatch(name)}
     for what, names in (
         ("lacks", needed.keys() - given.keys()),
-        ("has, beyond what the model needs,", given.keys() - needed.keys()),
+        ("has, beyond what the model needs,", extra),
         ("has in other shapes", {name for name in needed.keys() & given.keys() if needed[name] != given[name]}),
     ):
         if names:

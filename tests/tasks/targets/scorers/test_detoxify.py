@@ -1,10 +1,14 @@
+import json
 import os
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from sklearn.metrics import roc_auc_score
+from tokenizers.pre_tokenizers import ByteLevel
+from transformers import RobertaConfig, RobertaForSequenceClassification, RobertaTokenizer
 
 from benchmarks.small_classifier import save_for_detoxify, tiny_bert, train
 from tasks.settings.errors import UserError
@@ -99,6 +103,45 @@ def test_missing_files_are_one_sentence(saved, tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"cannot be read as configuration and tokenizer of a BertForSequence"):
         opened(saved[2], tmp_path)
+
+
+def test_long_texts_are_cut_where_the_tokenizer_knows_no_limit(saved, tmp_path):
+    checkpoint, folder = saved[2:]
+    shutil.copytree(folder, tmp_path / "parts")
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    del config["model_max_length"]
+    (tmp_path / "parts" / "tokenizer_config.json").write_text(json.dumps(config))
+    texts = ["cake " * 500]
+    assert opened(checkpoint, tmp_path / "parts")([""], texts) == opened(checkpoint, folder)([""], texts)
+
+
+def test_what_older_versions_saved_beside_the_weights_does_no_harm(saved, tmp_path):
+    loaded = torch.load(saved[2], weights_only=True)
+    loaded["state_dict"]["roberta.pooler.dense.bias"] = torch.zeros(64)
+    torch.save(loaded, tmp_path / "old.ckpt")
+    assert opened(tmp_path / "old.ckpt", saved[3])([""], TEXTS[:1]) == opened(*saved[2:])([""], TEXTS[:1])
+
+
+def test_a_roberta_with_more_classes_than_names_as_unbiased_has(tmp_path):
+    vocabulary = ["<s>", "<pad>", "</s>", "<unk>", *sorted(ByteLevel.alphabet()), "<mask>"]
+    tokenizer = RobertaTokenizer(vocab={piece: place for place, piece in enumerate(vocabulary)}, merges=[])
+    config = RobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=1, intermediate_size=32,
+        max_position_embeddings=42, num_labels=16,
+    )  # fmt: skip
+    model = RobertaForSequenceClassification(config).eval()
+    config.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    names = {"model_name": "RobertaForSequenceClassification", "tokenizer_name": "RobertaTokenizer"}
+    args = {"num_classes": 16, "model_type": "roberta-base"} | names
+    classes = ["toxicity", "severe_toxicity", "obscene", "identity_attack", "insult", "threat", "sexual_explicit"]
+    described = {"arch": {"args": args}, "dataset": {"args": {"classes": classes}}}
+    torch.save({"config": described, "state_dict": model.state_dict()}, tmp_path / "unbiased.ckpt")
+    texts = ["you soggy cake", "kind", "cake " * 100]
+    tokenizer.model_max_length = 40
+    assert opened(tmp_path / "unbiased.ckpt", tmp_path, label="threat")([""] * 3, texts) == pytest.approx(
+        probabilities(model, tokenizer, texts, 5), abs=1e-6
+    )
 
 
 def without(name):
