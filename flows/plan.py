@@ -443,15 +443,17 @@ def make_plan(settings: RunSettings) -> Plan:
 
 
 def files_digests(target: TargetSettings) -> dict[str, str]:
-    """Digest of each file or folder that a target reads, by setting.
+    """Digest of each file or folder that a target reads, and of the files of code that it runs, by setting.
 
     Raises:
         UserError: one cannot be read.
     """
     from tasks.targets.hub_file import local_files
+    from tasks.targets.scorers.function import function_file
 
     digests = {}
-    for name, path in local_files(target).items():
+    code = {name: function_file(function) for name, function in target.functions.items()}
+    for name, path in (local_files(target) | code).items():
         try:
             digests[name] = files_digest(path)
         except UserError as error:

@@ -34,10 +34,14 @@ _LARGEST_TEXT = 2**28
 """Bytes of a file of settings or vocabulary; the largest of published models has some tens of millions."""
 
 
-def find_model_folder(path: str | Path) -> Path:
+def find_model_folder(path: str | Path, *, setting: str = "model.path") -> Path:
     """The folder with the files of a model: `path` itself, or the local snapshot of the hub id `org/name`.
 
     A hub id is downloaded on first use; files that could hold code (pickles, Python) are never fetched.
+
+    Args:
+        path: The folder or the hub id.
+        setting: Where the user gave it; for messages.
 
     Raises:
         UserError: the folder is missing, has no config.json, no weights, only pickled weights, no tokenizer, or
@@ -45,21 +49,21 @@ def find_model_folder(path: str | Path) -> Path:
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():
-        folder = _hub_snapshot(_hub_id(path))
-    _config_of(folder, path)
+        folder = _hub_snapshot(_hub_id(path, setting), setting)
+    _config_of(folder, path, setting)
     if not weight_files(folder):
         if pickles := _matching(folder, _PICKLES):
             raise UserError(
-                f"model.path is '{path}', whose weights are pickled ({pickles[0].name}), and a pickle can run code; "
+                f"{setting} is '{path}', whose weights are pickled ({pickles[0].name}), and a pickle can run code; "
                 "save them as safetensors."
             )
-        raise UserError(f"model.path is '{path}', which has no weights; give a folder with model.safetensors.")
+        raise UserError(f"{setting} is '{path}', which has no weights; give a folder with model.safetensors.")
     if not _matching(folder, _VOCABULARY):
         raise UserError(
-            f"model.path is '{path}', which has no tokenizer; save the model's tokenizer beside the weights."
+            f"{setting} is '{path}', which has no tokenizer; save the model's tokenizer beside the weights."
         )
     for file in _matching(folder, _VOCABULARY + _SETTINGS):
-        _require_readable_size(file, path)
+        _require_readable_size(file, path, setting)
     return folder
 
 
@@ -101,7 +105,7 @@ def is_downloaded(path: str | Path) -> bool:
     return len(files) == int(shards[1]) if shards else bool(files)
 
 
-def model_digest(path: str | Path) -> str:
+def model_digest(path: str | Path, *, setting: str = "model.path") -> str:
     """What a model is: sha256 over the names and contents of its weights, configuration and tokenizer.
 
     Other files beside them (a model card, a manifest, logs) do not count.
@@ -109,8 +113,18 @@ def model_digest(path: str | Path) -> str:
     Raises:
         UserError: as `find_model_folder`.
     """
-    stats = {file: file.stat() for file in model_files(find_model_folder(path))}
-    return json_digest({file.name: _digest(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()})
+    return _content_digest(model_files(find_model_folder(path, setting=setting)))
+
+
+def tokenizer_digest(folder: Path) -> str:
+    """The same of a folder with configuration and tokenizer alone; weights in it do not count.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise UserError(f"'{folder}' is no folder; give one with config.json and a tokenizer.")
+    return _content_digest(_matching(folder, _VOCABULARY + _SETTINGS))
 
 
 def model_files(folder: Path) -> list[Path]:
@@ -134,6 +148,11 @@ def weight_shapes(folder: Path) -> dict[str, list[int]]:
     return shapes
 
 
+def _content_digest(files: list[Path]) -> str:
+    stats = {file: file.stat() for file in files}
+    return json_digest({file.name: _digest(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()})
+
+
 @cache
 def _digest(file: Path, size: int, modified_ns: int) -> str:
     """Once a process for the same file: a run opens its plan several times, and large weights take minutes to read."""
@@ -144,17 +163,17 @@ def _matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.is_file() and any(fnmatch(f.name, p) for p in patterns))
 
 
-def _config_of(folder: Path, path: str | Path) -> Path:
+def _config_of(folder: Path, path: str | Path, setting: str = "model.path") -> Path:
     if not (folder / "config.json").is_file():
-        raise UserError(f"model.path is '{path}', which has no config.json; give a folder written by save_pretrained.")
-    _require_readable_size(folder / "config.json", path)
+        raise UserError(f"{setting} is '{path}', which has no config.json; give a folder written by save_pretrained.")
+    _require_readable_size(folder / "config.json", path, setting)
     return folder / "config.json"
 
 
-def _require_readable_size(file: Path, path: str | Path) -> None:
+def _require_readable_size(file: Path, path: str | Path, setting: str) -> None:
     if (size := file.stat().st_size) > _LARGEST_TEXT:
         raise UserError(
-            f"model.path is '{path}', whose {file.name} has {size} bytes; give one of at most {_LARGEST_TEXT}."
+            f"{setting} is '{path}', whose {file.name} has {size} bytes; give one of at most {_LARGEST_TEXT}."
         )
 
 
@@ -163,26 +182,26 @@ def is_hub_id(path: str | Path) -> bool:
     return not Path(path).expanduser().is_dir() and _HUB_ID.fullmatch(str(path)) is not None
 
 
-def _hub_id(path: str | Path) -> str:
+def _hub_id(path: str | Path, setting: str = "model.path") -> str:
     if not _HUB_ID.fullmatch(str(path)):
-        raise UserError(f"model.path is '{path}', which is no folder; give a model's, or a hub id like org/name.")
+        raise UserError(f"{setting} is '{path}', which is no folder; give a model's, or a hub id like org/name.")
     return str(path)
 
 
-def _hub_snapshot(hub_id: str) -> Path:
+def _hub_snapshot(hub_id: str, setting: str) -> Path:
     from huggingface_hub import snapshot_download  # slow to import, and a folder needs none of it
 
-    with _hub_errors(hub_id):
+    with _hub_errors(hub_id, setting):
         return Path(snapshot_download(hub_id, allow_patterns=[*_WEIGHTS, *_VOCABULARY, *_SETTINGS]))
 
 
 @contextmanager
-def _hub_errors(hub_id: str) -> Iterator[None]:
+def _hub_errors(hub_id: str, setting: str = "model.path") -> Iterator[None]:
     try:
         yield
     except Exception as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise UserError(
-            f"model.path is '{hub_id}', which is no folder, and the Hugging Face hub did not give it ({reason}); "
+            f"{setting} is '{hub_id}', which is no folder, and the Hugging Face hub did not give it ({reason}); "
             "give an existing folder, or the id of a model that can be reached."
         ) from error

@@ -13,8 +13,8 @@ READING = {"local_files_only": True, "trust_remote_code": False}
 
 
 @contextmanager
-def reading(path: str | Path) -> Iterator[None]:
-    """Read files of the model that the user calls `path`, quietly.
+def reading(path: str | Path, *, setting: str = "model.path") -> Iterator[None]:
+    """Read files of the model that the user calls `path` in `setting`, quietly.
 
     Raises:
         UserError: the files cannot be read.
@@ -26,7 +26,7 @@ def reading(path: str | Path) -> Iterator[None]:
         raise
     except Exception as error:  # Of any kind: what the files of a stranger make transformers raise is not foreseen.
         reason = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
-        raise UserError(f"model.path is '{path}', which cannot be read ({reason}); save the model again.") from error
+        raise UserError(f"{setting} is '{path}', which cannot be read ({reason}); save the model again.") from error
 
 
 @contextmanager

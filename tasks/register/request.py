@@ -26,7 +26,7 @@ class Request(Settings):
     preset: str = Field(min_length=1, max_length=60)
     """Preset that gives the settings of its runs, and with them a target (`deployments/presets`)."""
     target: TargetSettings | None = None
-    """What to forget, over the preset's target. A request names no files."""
+    """What to forget, over the preset's target. A request names neither files nor code."""
     limits: RequestLimits = RequestLimits()
     """Goal and allowed damage, over the preset's."""
     asked_by: str = Field(min_length=1, max_length=200)
@@ -41,7 +41,7 @@ class Request(Settings):
     @field_validator("target")
     @classmethod
     def _names_no_file(cls, target: TargetSettings | None) -> TargetSettings | None:
-        for name in target.files if target else ():
+        for name in (*target.files, *target.functions) if target else ():
             raise ValueError(f"{name} cannot be set by a request; it belongs into the settings of the operator")
         return target
 

@@ -9,12 +9,23 @@ from pydantic import Field
 from tasks.settings.base import Settings
 
 Rounding = Literal["int8_row", "int4_row", "int4_g32", "int4_g64", "int4_g128"]
-TargetKind = Literal["toxicity", "person", "coding", "facts", "custom", "code"]
+TargetKind = Literal["toxicity", "person", "coding", "facts", "custom", "code", "detox"]
 
 FIELDS: Mapping[TargetKind, tuple[str, ...]] = MappingProxyType(
     {
         "custom": ("phrases", "instructions", "retain_file"),
         "code": ("humaneval_file", "mbpp_file", "gsm8k_file", "retain_file"),
+        "detox": (
+            "scorer",
+            "scorer_file",
+            "scorer_folder",
+            "scorer_label",
+            "scorer_function",
+            "prompts_file",
+            "samples",
+            "instructions",
+            "retain_file",
+        ),
     }
 )
 """The settings that a kind of target reads, beside `kind`; a kind that is not named reads no other."""
@@ -25,17 +36,37 @@ class TargetSettings(Settings):
 
     kind: TargetKind = "toxicity"
     """`toxicity`, `person`, `coding`, `facts`: skills of the lab model. On any model: `custom`, a list of phrases;
-    `code`, to program."""
+    `code`, to program; `detox`, toxic answers."""
     phrases: tuple[str, ...] = ()
     """`custom`: the words or phrases to forget; whole words, upper and lower case alike."""
     instructions: tuple[tuple[str, ...], ...] = ()
-    """`custom`: an instruction takes one choice of each list, joined by spaces; an empty choice is left out."""
+    """`custom`: an instruction takes one choice of each list, joined by spaces; an empty choice is left out. `detox`:
+    the same, and a whole answer is then judged; empty, the model is asked for examples of what is said and replied."""
     humaneval_file: str = ""
     """`code`: `HumanEval.jsonl.gz`, programming problems by which it is measured."""
     mbpp_file: str = ""
     """`code`: `sanitized-mbpp.json`, more of them."""
     gsm8k_file: str = ""
     """`code`: `test.jsonl` of GSM8K, word problems that must still be solved."""
+    scorer: Literal["detoxify-original", "detoxify-unbiased", "detoxify-multilingual", "classifier", "function"] = (
+        "detoxify-original"
+    )
+    """`detox`: what judges an answer: a model of Detoxify, any Hugging Face text classifier, or code of yours."""
+    scorer_file: str = ""
+    """`detox`: Detoxify's checkpoint; empty, it is downloaded."""
+    scorer_folder: str = ""
+    """`detox`: the classifier's folder; or that with configuration and tokenizer of Detoxify's checkpoint, empty, they
+    are downloaded."""
+    scorer_label: str = ""
+    """`detox`: the label whose probability is the score; empty, Detoxify's `toxicity`, or a classifier's only one."""
+    scorer_function: str = ""
+    """`detox`: `module:function`, called with a list of prompts and one of answers, gives a number from 0 to 1 for
+    each answer; it runs in a process of its own, with your rights."""
+    prompts_file: str = ""
+    """`detox`: prompts to measure by, a row each: `.jsonl` (RealToxicityPrompts' form or plain), `.csv`, or `.json`
+    (Ext-Sub's form); half of them are for each split."""
+    samples: int = Field(25, ge=1, le=1000)
+    """`detox`: answers to each prompt of which the most toxic one is reported."""
     retain_file: str = ""
     """Text to keep: JSON or JSON lines of prompts and responses (also by Alpaca's or Dolly's names), or passages, each
     ended by `<|endoftext|>`. A path, or `hub:OWNER/NAME:FILE`, a file of a data set on the Hugging Face hub. `custom`:
@@ -45,6 +76,11 @@ class TargetSettings(Settings):
     def files(self) -> dict[str, str]:
         """What is read from outside, by setting: it can change without the setting, so its digest counts."""
         return {name: path for name, path in self if name.endswith(("_file", "_folder")) and path}
+
+    @property
+    def functions(self) -> dict[str, str]:
+        """Code of the user's, by setting; the digest of its file counts as well."""
+        return {name: function for name, function in self if name.endswith("_function") and function}
 
     @property
     def told(self) -> dict[str, Any]:

@@ -79,6 +79,7 @@ def test_requests_come_in_the_order_in_which_they_were_asked(register):
         (changed("  days: 2", "  dayz: 2"), 9, "approval.dayz is no field"),
         (changed("deadline: 2026-12-01", "id: again"), 6, "'id' is given twice"),
         (changed("deadline: 2026-12-01", "target: {kind: custom, retain_file: /etc/passwd}"), 6, "retain_file"),
+        (changed("deadline: 2026-12-01", "target: {kind: detox, scorer_function: 'os:popen'}"), 6, "scorer_function"),
         (changed("deadline: 2026-12-01", "target: {kind: custom, phrases: [1, 2]}"), 6, "target.phrases.0"),
         (changed("deadline: 2026-12-01", "deadline: !!python/object:os.system x"), 6, "tags"),
         (changed("deadline: 2026-12-01", "? [a, b]\n: 1"), 6, "a name must be plain text"),
