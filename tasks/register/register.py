@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from tasks.register.limited_yaml import YamlError, read_limited_yaml
 from tasks.register.request import Request
 from tasks.settings.errors import UserError
+from tasks.settings.limited_yaml import YamlError, read_limited_yaml
 from tasks.store.digests import file_digest
 from tasks.store.entries import RequestEntry
 from tasks.store.keys import json_digest
