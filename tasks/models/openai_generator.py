@@ -52,7 +52,7 @@ class OpenAIGenerator:
             when_slow="lower model.batch_size",
             first_wait_s=first_wait_s,
         )
-        self._model = self._served(model)
+        self._model = self._server.choose_model(model, setting="model.api_model")
 
     def generate(
         self,
@@ -111,15 +111,3 @@ class OpenAIGenerator:
             return completion(self._codec, ids, item.context)
         num_tokens = len(self._codec.tokenizer(choice["text"], add_special_tokens=False)["input_ids"])
         return Completion(choice["text"], num_tokens, finished=choice["finish_reason"] == "stop")
-
-    def _served(self, model: str) -> str:
-        """The name to ask for."""
-        names = [served["id"] for served in self._server.request("GET", "models", field="data")["data"]]
-        listed = ", ".join(names) or "nothing"
-        if model and model not in names:
-            raise UserError(f"model.api_model is '{model}', but the server at model.api_url serves {listed}.")
-        if not model and len(names) != 1:
-            raise UserError(
-                f"model.api_url is '{self._server.url}', which serves {listed}; name one with model.api_model."
-            )
-        return model or names[0]

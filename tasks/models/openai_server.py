@@ -70,6 +70,24 @@ class OpenAIServer:
             trouble = f"which answers with HTTP {response.status_code}"
         raise self._refused(f"{trouble}, {_TRIES} times in a row", "start the server, or correct the address")
 
+    def choose_model(self, model: str, *, setting: str) -> str:
+        """The name to ask for: the given one, or the only one that is served.
+
+        Args:
+            model: Name under which the server serves the model; empty where it serves one only.
+            setting: What names it, for the sentences: `model.api_model`.
+
+        Raises:
+            UserError: as `request`; or the model is not served, or not named among several.
+        """
+        names = [served["id"] for served in self.request("GET", "models", field="data")["data"]]
+        listed = ", ".join(names) or "nothing"
+        if model and model not in names:
+            raise UserError(f"{setting} is '{model}', but the server at {self._setting} serves {listed}.")
+        if not model and len(names) != 1:
+            raise UserError(f"{self._setting} is '{self.url}', which serves {listed}; name one with {setting}.")
+        return model or names[0]
+
     def close(self) -> None:
         """Hang up; the server belongs to others."""
         self._client.close()
