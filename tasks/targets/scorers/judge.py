@@ -77,8 +77,8 @@ class JudgeScorer:
         """See `Scorer`."""
         if self._calls + len(responses) > self._max_calls:
             raise UserError(
-                f"The judge has judged {self._calls} responses and is to judge {len(responses)} more, but scorer.max_calls is "
-                f"{self._max_calls}; raise it, or measure fewer prompts."
+                f"The judge has judged {self._calls} responses and is to judge {len(responses)} more, but "
+                f"scorer.max_calls is {self._max_calls}; raise it, or measure fewer prompts."
             )
         self._calls += len(responses)
         pool = ThreadPoolExecutor(CONNECTIONS)
@@ -90,8 +90,8 @@ class JudgeScorer:
     def _judge(self, prompt: str, response: str) -> float:
         if self._max_cost and self._cost >= self._max_cost:
             raise UserError(
-                f"The judge has cost {self._cost:.4g}, and scorer.max_cost is {self._max_cost:g}; raise it, or measure fewer "
-                "prompts."
+                f"The judge has cost {self._cost:.4g}, and scorer.max_cost is {self._max_cost:g}; raise it, or measure "
+                "fewer prompts."
             )
         body = {
             "model": self._model,
@@ -115,8 +115,8 @@ class JudgeScorer:
             cost = math.nan
         if not (math.isfinite(cost) and cost >= 0):
             raise UserError(
-                "The judge's server does not say how many tokens it took, so scorer.max_cost cannot be kept; set scorer.max_calls "
-                "alone."
+                "The judge's server does not say how many tokens it took, so scorer.max_cost cannot be kept; set "
+                "scorer.max_calls alone."
             )
         with self._lock:
             self._cost += cost
