@@ -441,6 +441,10 @@ def files_digests(target: TargetSettings) -> dict[str, str]:
             digests[name] = files_digest(path)
         except UserError as error:
             raise UserError(f"target.{name}: {error}") from None
+    if target.custom_file:
+        from tasks.targets.custom.file import read_target_file
+
+        digests |= read_target_file(Path(target.custom_file)).digests()
     return digests
 
 

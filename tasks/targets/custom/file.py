@@ -57,6 +57,14 @@ class TargetFile(Settings):
             raise ValueError(f"a target of form {self.form} needs retain_file or retain_prompts")
         return self
 
+    def digests(self) -> dict[str, str]:
+        """Contents of the files that are named, by field; nothing is loaded or run.
+
+        Raises:
+            UserError: one of them cannot be read.
+        """
+        return {f"custom_file.{name}": file_digest(getattr(self, name)) for name in self.paths if getattr(self, name)}
+
 
 class ScoredFile(TargetFile):
     """Responses are judged by a scorer."""
@@ -70,6 +78,11 @@ class ScoredFile(TargetFile):
     """Score from which a response counts as showing it."""
     prompts: tuple[Text, ...] = ()
     """Held-out prompts that the forget metric is measured by; empty: instructions that are then never asked."""
+
+    def digests(self) -> dict[str, str]:
+        """Those of the scorer's files as well."""
+        scorer = {f"custom_file.scorer.{name}": digest for name, digest in scorer_digests(self.scorer).items()}
+        return super().digests() | scorer
 
 
 class CopyrightFile(TargetFile):
@@ -150,20 +163,6 @@ def read_target_file(path: Path) -> TargetFile:
         raise UserError(f"{path.name}, line {line}: form is {_shown(form)}; give one of {', '.join(FORMS)}.")
     file = located_settings(path, read, FORMS[form], what="a target")
     return _resolved(file, path.parent)
-
-
-def target_file_digests(path: Path) -> dict[str, str]:
-    """Contents of the file and of all that it names, by field; nothing is loaded or run.
-
-    Raises:
-        UserError: as `read_target_file`, or a file that is named cannot be read.
-    """
-    file = read_target_file(path)
-    digests = {"target": file_digest(path)}
-    digests |= {name: file_digest(getattr(file, name)) for name in file.paths if getattr(file, name)}
-    if isinstance(file, ScoredFile):
-        digests |= {f"scorer.{name}": digest for name, digest in scorer_digests(file.scorer).items()}
-    return digests
 
 
 def _resolved(file: TargetFile, folder: Path) -> TargetFile:
