@@ -158,7 +158,7 @@ def read_target_file(path: Path) -> TargetFile:
     """
     read = read_located(path)
     form = read.value.get("form") if isinstance(read.value, dict) else None
-    if form not in FORMS:
+    if not isinstance(form, str) or form not in FORMS:
         line = read.line_of(("form",))
         raise UserError(f"{path.name}, line {line}: form is {_shown(form)}; give one of {', '.join(FORMS)}.")
     file = located_settings(path, read, FORMS[form], what="a target")
