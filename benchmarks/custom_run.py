@@ -37,7 +37,7 @@ RUN = {
         "keep": 4, "forget_set_size": 160, "max_responses": 1500, "max_new_tokens": 48,
     },
     "release": {
-        "steps": 8, "retain_size": 512, "rank": 8, "forget_weight": 0.5, "forget_updates": 12, "retain_updates": 16,
+        "steps": 8, "retain_size": 512, "forget_updates": 12, "retain_updates": 12,
         "probe_pairs": 64,
     },
     "measure": {"tune_prompts": 48, "report_prompts": 64, "max_new_tokens": 48, "quantised": []},
