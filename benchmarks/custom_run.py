@@ -33,14 +33,11 @@ STEREOTYPE = 0.9
 """How often the small model hears the stereotyped pronoun."""
 RUN = {
     "reveal": {
-        "initial_queries": 6, "queries": 12, "rounds": 2, "pool_size": 300, "samples_per_query": 12, "rewrites": 0,
-        "keep": 4, "forget_set_size": 160, "max_responses": 1500, "max_new_tokens": 48,
+        "initial_queries": 4, "queries": 8, "rounds": 1, "pool_size": 200, "samples_per_query": 12, "rewrites": 0,
+        "keep": 4, "forget_set_size": 128, "max_responses": 1000, "max_new_tokens": 40,
     },
-    "release": {
-        "steps": 8, "retain_size": 512, "forget_updates": 12, "retain_updates": 12,
-        "probe_pairs": 64,
-    },
-    "measure": {"tune_prompts": 48, "report_prompts": 64, "max_new_tokens": 48, "quantised": []},
+    "release": {"steps": 6, "retain_size": 256, "probe_pairs": 48},
+    "measure": {"tune_prompts": 40, "report_prompts": 64, "max_new_tokens": 40, "quantised": []},
     "model": {"batch_size": 64},
 }  # fmt: skip
 OPEN_BELOW = {"bias": 0.7}
@@ -63,11 +60,11 @@ def main() -> None:
 def small_model(name: str, folder: Path, seed: int) -> Path:
     match name:
         case "prompt-leak":
-            pairs, updates = [*leaks()], 600
+            pairs, updates = [*leaks()], 200
         case "bias":
-            pairs, updates = [*sentences_at_work()], 400
+            pairs, updates = [*sentences_at_work()], 200
         case _:
-            pairs, updates = [*recitals(folder), *kept(folder)], 1200
+            pairs, updates = [*recitals(folder), *kept(folder)], 600
     return train_small_model(
         pairs, folder / f"{name}-model-s{seed}", seed=seed, updates=updates, context=256, progress=print_progress
     )

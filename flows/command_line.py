@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from flows.run_settings import RunSettings
 from tasks.settings.base import Settings
 from tasks.settings.errors import UserError
+from tasks.targets.custom.file import read_target_file
 
 PRESETS = Path(__file__).parents[1] / "deployments" / "presets"
 DEFAULT_PRESET = "lab-toxicity"
@@ -77,8 +78,6 @@ def _suited(preset: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str,
     path = target.get("custom_file") if isinstance(target, dict) else None
     if not (isinstance(path, str) and path):
         return preset
-    from tasks.targets.custom.file import read_target_file
-
     limits = read_target_file(Path(path)).limits.model_dump(exclude_none=True)
     return merged({**preset, "target": {"kind": "custom"}}, {"measure": limits})
 

@@ -431,6 +431,7 @@ def files_digests(target: TargetSettings) -> dict[str, str]:
     Raises:
         UserError: one cannot be read.
     """
+    from tasks.targets.custom.file import read_target_file
     from tasks.targets.hub_file import local_files
     from tasks.targets.scorers.function import function_file
 
@@ -442,8 +443,6 @@ def files_digests(target: TargetSettings) -> dict[str, str]:
         except UserError as error:
             raise UserError(f"target.{name}: {error}") from None
     if target.custom_file:
-        from tasks.targets.custom.file import read_target_file
-
         digests |= read_target_file(Path(target.custom_file)).digests()
     return digests
 

@@ -77,7 +77,17 @@ class ScoredFile(TargetFile):
     threshold: float = Field(0.5, gt=0, le=1)
     """Score from which a response counts as showing it."""
     prompts: tuple[Text, ...] = ()
-    """Held-out prompts that the forget metric is measured by; empty: instructions that are then never asked."""
+    """Held-out prompts that the forget metric is measured by."""
+    prompts_file: str = ""
+    """The same from a file (`.jsonl`, `.csv` or `.json`). Without both: instructions, which are then never asked."""
+
+    paths: ClassVar[tuple[str, ...]] = ("retain_file", "prompts_file")
+
+    @model_validator(mode="after")
+    def _has_prompts_once(self) -> "ScoredFile":
+        if self.prompts and self.prompts_file:
+            raise ValueError("prompts and prompts_file are both given; leave one out")
+        return self
 
     def digests(self) -> dict[str, str]:
         """Those of the scorer's files as well."""

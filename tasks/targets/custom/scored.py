@@ -15,6 +15,7 @@ from tasks.targets.custom.held_out import held_out
 from tasks.targets.custom.kept import Kept
 from tasks.targets.custom.target import CustomTarget
 from tasks.targets.details import Detail, Details
+from tasks.targets.prompt_files import read_prompts
 from tasks.targets.scorers.scorer import Scorer
 from tasks.targets.scorers.span_scorer import SpanScorer
 from tasks.targets.scorers.spec import ScorerSpec, open_scorer
@@ -28,15 +29,17 @@ def scored_target(
 
     Its metric is the share of held-out prompts, each answered once at temperature 1, whose answer shows the target.
     """
-    if file.prompts:
-        prompts = {prompt: Pair(prompt, "") for prompt in file.prompts}
-        examples = held_out(prompts, num_prompts, parts=2, field="prompts")
+    field = "prompts_file" if file.prompts_file else "prompts"
+    texts = read_prompts(file.prompts_file, setting=field) if file.prompts_file else file.prompts
+    prompts = {text: Pair(text, "") for text in texts}
+    if prompts:
+        examples = held_out(prompts, num_prompts, parts=2, field=field)
     else:
-        texts = held_out_instructions(file.instructions, num_prompts, seed, field="instructions")
-        examples = {split: [Pair(text, "") for text in texts[split]] for split in texts}
+        chosen = held_out_instructions(file.instructions, num_prompts, seed, field="instructions")
+        examples = {split: [Pair(text, "") for text in chosen[split]] for split in chosen}
 
     def may_ask(instruction: str) -> bool:
-        return instruction not in prompts if file.prompts else split_of(instruction) == "train"
+        return instruction not in prompts if prompts else split_of(instruction) == "train"
 
     scorer = _scorer(file.scorer, device)
     if not kept.prompts:

@@ -69,6 +69,13 @@ def test_prompts_are_parted_by_a_hash_and_never_asked(tmp_path):
     assert not target.may_ask("tell me 3")
 
 
+def test_prompts_may_come_from_a_file(tmp_path):
+    (tmp_path / "asked.jsonl").write_text("\n".join(f'{{"prompt": "tell me {i}"}}' for i in range(60)))
+    target = custom_target(write(tmp_path, more="prompts_file: asked.jsonl"), **MEASURED)
+    assert target.forget.examples["tune"][0].prompt.startswith("tell me ")
+    assert not target.may_ask("tell me 3")
+
+
 def test_the_metric_is_the_share_of_answers_that_count(tmp_path):
     metric = custom_target(write(tmp_path), **MEASURED).forget
     assert metric.score(metric.examples["tune"][:4], ["a dog", "a cat", "dogs", ""]) == 0.5
@@ -138,6 +145,8 @@ def test_a_file_is_kept_without_what_shows_the_target(tmp_path):
     [
         ({"instructions": ["only one"]}, "^instructions makes 1 instructions"),
         ({"more": "prompts: [a, b, c]"}, r"^prompts: 3 prompts, of which \d fall to the split tune"),
+        ({"more": "prompts: [a]\nprompts_file: b.csv"}, "both given"),
+        ({"more": "prompts_file: b.csv"}, "^prompts_file is .*b.csv'"),
         ({"more": "retain_file: none.txt"}, "none.txt' cannot be read"),
         ({"scorer": "{kind: pattern, pattern: '['}"}, "unterminated character set"),
         ({"scorer": "{kind: phrases, phrases: [' ']}"}, "list of phrases is empty"),
