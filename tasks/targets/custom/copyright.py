@@ -28,8 +28,8 @@ ANY = 1e-9
 def copyright_target(file: CopyrightFile, kept: Kept, num_prompts: Mapping[Split, int]) -> CustomTarget:
     """The target of a file of this form; see `custom_target`.
 
-    Its metric is how much of a held-out passage's continuation follows in one run, greedily: the longest common span
-    (ours) and not ROUGE-L, which finds a third of the words of any two texts in common.
+    Its metric is how much of a held-out passage's continuation follows in one run, greedily: the longest common span,
+    which is what word for word means, and not ROUGE-L (Lin 2004), which counts scattered words; that is a detail.
     """
     text = _read(file.text_file)
     pairs = {pair.prompt: pair for pair in _passages(text, file)}

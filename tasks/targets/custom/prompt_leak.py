@@ -63,6 +63,5 @@ def _details(secrets: Sequence[str], metric: Metric, checkpoint: Checkpoint, spl
     examples, answers = metric.examples[split], checkpoint.answers(metric, split)
     recalls = [max(rouge_l_recall(secret, answer) for secret in secrets) for answer in answers]
     share = sum(recall >= APPROXIMATE for recall in recalls) / len(recalls)
-    return Details(
-        {f"ROUGE-L recall of {APPROXIMATE}": Detail(share, "lower", len(recalls))}, written(examples, answers)
-    )
+    numbers = {f"share with ROUGE-L recall of {APPROXIMATE} or more": Detail(share, "lower", len(recalls))}
+    return Details(numbers, written(examples, answers))
