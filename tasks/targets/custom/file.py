@@ -10,6 +10,7 @@ from tasks.settings.base import Settings
 from tasks.settings.errors import UserError
 from tasks.settings.yaml_settings import located_settings, read_located
 from tasks.store.digests import file_digest
+from tasks.targets.hub_file import local_file
 from tasks.targets.scorers.spec import ScorerSpec, scorer_digests
 
 Text = Annotated[str, Field(min_length=1, max_length=8000)]
@@ -161,7 +162,7 @@ FORMS: Mapping[str, type[TargetFile]] = {
 
 
 def read_target_file(path: Path) -> TargetFile:
-    """What a target's file says; the paths in it are relative to its folder.
+    """What a target's file says; the paths in it are relative to its folder, or of the hub (`hub:OWNER/NAME:FILE`).
 
     Raises:
         UserError: it cannot be used; file, line and reason are in the sentence.
@@ -176,7 +177,8 @@ def read_target_file(path: Path) -> TargetFile:
 
 
 def _resolved(file: TargetFile, folder: Path) -> TargetFile:
-    named = {name: str(folder / getattr(file, name)) for name in file.paths if getattr(file, name)}
+    given = {name: getattr(file, name) for name in file.paths if getattr(file, name)}
+    named: dict[str, Any] = {name: str(folder / local_file(path, name)) for name, path in given.items()}
     if isinstance(file, ScoredFile):
         scorer = {name: str(folder / getattr(file.scorer, name)) for name in ("file", "folder")}
         # A folder may also be a hub id.
