@@ -7,6 +7,8 @@ import yaml
 
 from flows.command import main
 from flows.command_line import read_arguments
+from flows.plan import files_digests
+from tasks.settings.target import TargetSettings
 from tests.tiny_model import make_tiny_model
 
 SLOTS = [
@@ -94,3 +96,14 @@ def test_a_config_file_goes_over_the_limits_too(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
     settings = read_arguments(["--config", str(tmp_path / "config.yaml")], program="x", description="x").settings
     assert (settings.measure.goal, settings.measure.goal_nll, settings.target.kind) == (0.5, 1, "custom")
+
+
+def test_what_a_file_names_counts_by_what_it_holds(tmp_path):
+    (tmp_path / "target.yaml").write_text(yaml.safe_dump(WORDS | {"retain_file": "kept.txt"}))
+    (tmp_path / "kept.txt").write_text("one")
+    settings = TargetSettings(kind="custom", custom_file=str(tmp_path / "target.yaml"))
+    before = files_digests(settings)
+    assert before.keys() == {"custom_file", "custom_file.retain_file"}
+    (tmp_path / "kept.txt").write_text("two")
+    changed = {name for name, digest in files_digests(settings).items() if digest != before[name]}
+    assert changed == {"custom_file.retain_file"}
