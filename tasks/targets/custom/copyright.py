@@ -21,6 +21,8 @@ from tasks.targets.target import Example, Metric, Split
 PARTS = 4
 """A quarter of the passages is held out for each split; with the others the search begins."""
 OPENING = "{opening}"
+MOST_BYTES = 4 * 2**20
+"""Of the text: all runs of its words are kept in memory."""
 ANY = 1e-9
 """Any copied run counts: it is longer than chance, and the share of the words that it makes is the score."""
 
@@ -83,7 +85,11 @@ def _passage(text: str, words: Sequence[Word], file: CopyrightFile) -> Pair:
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        if len(content) > MOST_BYTES:
+            raise UserError(f"text_file {path!r} has more than {MOST_BYTES // 2**20} MiB; give the text in parts.")
+        return content.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise UserError(f"text_file {path!r} cannot be read ({reason}); give a text in UTF-8.") from None

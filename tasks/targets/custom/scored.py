@@ -42,7 +42,7 @@ def scored_target(
         return instruction not in prompts if prompts else split_of(instruction) == "train"
 
     scorer = _scorer(file.scorer, device)
-    if not kept.prompts:
+    if not (kept.pairs or kept.prompts):
         kept = replace(kept, prompts=[*filter(may_ask, combinations(file.instructions, derive_seed(seed, "retain")))])
     forget = Metric("scored", examples, partial(share_showing, scorer, file.threshold), temperature=1.0)
 

@@ -65,3 +65,7 @@ def test_a_text_that_is_none_is_refused(tmp_path):
     (tmp_path / "text.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match=r"^text_file '.*text.txt' cannot be read \(it is not UTF-8\)"):
         custom_target(tmp_path / "target.yaml", num_prompts=NUM_PROMPTS, max_new_tokens=8, seed=0)
+    with (tmp_path / "text.txt").open("wb") as file:
+        file.truncate(10 * 2**30)
+    with pytest.raises(UserError, match="has more than 4 MiB"):
+        custom_target(tmp_path / "target.yaml", num_prompts=NUM_PROMPTS, max_new_tokens=8, seed=0)
