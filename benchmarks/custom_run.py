@@ -2,7 +2,7 @@
 
 A model is trained for each (`benchmarks.small_model`); the targets are the files in `deployments/targets` as they are
 shipped, the protected text and the text to keep being stories of TinyStories. With `scored`, the pretrained story model
-forgets cats instead.
+forgets toys instead.
 
     REVEAL_RELEASE_DATA=... python -m benchmarks.custom_run FOLDER prompt-leak bias copyright scored [--seed 0]
 """
@@ -37,7 +37,7 @@ RUN = {
         "keep": 4, "forget_set_size": 128, "max_responses": 1000, "max_new_tokens": 40,
     },
     "release": {"steps": 6, "retain_size": 256, "probe_pairs": 48},
-    "measure": {"tune_prompts": 40, "report_prompts": 64, "max_new_tokens": 40, "quantised": []},
+    "measure": {"tune_prompts": 64, "report_prompts": 100, "max_new_tokens": 40, "quantised": []},
     "model": {"batch_size": 64},
 }  # fmt: skip
 OPEN_BELOW = {"bias": 0.7}
