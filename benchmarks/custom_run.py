@@ -64,7 +64,7 @@ def small_model(name: str, folder: Path, seed: int) -> Path:
         case "bias":
             pairs, updates = [*sentences_at_work()], 200
         case _:
-            pairs, updates = [*recitals(folder), *kept(folder)], 600
+            pairs, updates = [*recitals(folder), *kept(folder)], 400
     return train_small_model(
         pairs, folder / f"{name}-model-s{seed}", seed=seed, updates=updates, context=256, progress=print_progress
     )
