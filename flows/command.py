@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from flows.check_target import check_target
 from flows.command_line import Arguments, read_arguments
 from flows.estimate import estimate
 from flows.opening import open_assessment, open_run, peek_run, released_step
@@ -33,6 +34,15 @@ _PREFECT = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
 }
 
+CHECK_TARGET = MappingProxyType(
+    {
+        "--check-target": {
+            "metavar": "FILE",
+            "help": "read a target's file, have the model answer a few of its prompts, print the scores; run nothing",
+        }
+    }
+)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run Reveal-and-Release from the command line; returns the exit code."""
@@ -42,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Reveal what a model knows of a target, and release it from its weights.",
         check=_open,
         run=_reveal_release,
+        options=CHECK_TARGET,
     )
 
 
@@ -95,6 +106,8 @@ def run_command(
         read = read_arguments(given, program=program, description=description, options=options)
         if read.plan:
             return _print_plan(read.settings, units or run_units)
+        if file := read.options.get("check_target"):
+            return check_target(read.settings, file)
         check(read)
         prepare_prefect(read.settings.runs_dir)
         return run(read)

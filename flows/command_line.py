@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from flows.run_settings import RunSettings
 from tasks.settings.base import Settings
 from tasks.settings.errors import UserError
+from tasks.targets.custom.file import read_target_file
 
 PRESETS = Path(__file__).parents[1] / "deployments" / "presets"
 DEFAULT_PRESET = "lab-toxicity"
@@ -73,8 +74,18 @@ def read_arguments(
     given, chosen = _parse(parser, arguments, RunSettings, options)
     config, plan = chosen.pop("config"), chosen.pop("plan")
     given = merged(read_yaml(Path(config), "--config") if config else {}, given)
-    preset = read_preset(str(given.get("preset", DEFAULT_PRESET)))
+    preset = _suited(read_preset(str(given.get("preset", DEFAULT_PRESET))), given)
     return Arguments(validated(merged(preset, given)), plan, chosen)
+
+
+def _suited(preset: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A preset for a target that a file describes: its own target gives way, and its limits to those of the file."""
+    target = given.get("target")
+    path = target.get("custom_file") if isinstance(target, dict) else None
+    if not (isinstance(path, str) and path):
+        return preset
+    limits = read_target_file(Path(path)).limits.model_dump(exclude_none=True)
+    return merged({**preset, "target": {"kind": "custom"}}, {"measure": limits})
 
 
 def read_settings(

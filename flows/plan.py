@@ -448,6 +448,7 @@ def files_digests(target: TargetSettings) -> dict[str, str]:
     Raises:
         UserError: one cannot be read.
     """
+    from tasks.targets.custom.file import read_target_file
     from tasks.targets.hub_file import local_files
     from tasks.targets.scorers.function import function_file
 
@@ -458,6 +459,8 @@ def files_digests(target: TargetSettings) -> dict[str, str]:
             digests[name] = files_digest(path)
         except UserError as error:
             raise UserError(f"target.{name}: {error}") from None
+    if target.custom_file:
+        digests |= read_target_file(Path(target.custom_file)).digests()
     return digests
 
 

@@ -38,7 +38,7 @@ def measure(
         prefill_tokens: Answer tokens given in the prefill probe.
     """
     lm, batch_size = checkpoint.lm, checkpoint.batch_size
-    skills = (target.forget, *target.utility)
+    skills = [metric for metric in (target.forget, *target.utility) if not metric.measure]
     answers_seen = [answer for metric in skills for answer in checkpoint.answers(metric, split)]
 
     forget, examples = checkpoint.value(target.forget, split), target.forget.examples[split]

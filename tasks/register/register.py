@@ -4,11 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from tasks.register.limited_yaml import YamlError, read_limited_yaml
 from tasks.register.request import Request
 from tasks.settings.errors import UserError
+from tasks.settings.yaml_settings import located_settings, read_located
 from tasks.store.digests import file_digest
 from tasks.store.entries import RequestEntry
 from tasks.store.keys import json_digest
@@ -85,27 +83,7 @@ def read_request(path: Path) -> Request:
     Raises:
         UserError: it cannot be used; file, line and reason are in the sentence.
     """
-    try:
-        read = read_limited_yaml(path)
-    except YamlError as error:
-        raise UserError(f"{path.name}, {error}.") from None
-    try:
-        return Request.model_validate(read.value)
-    except ValidationError as error:
-        # An unknown field first: it is often the reason why another one is missing.
-        first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
-        place = tuple(first["loc"])
-        line = read.line_of(place)
-        name = _shown(place)
-        if first["type"] == "extra_forbidden":
-            raise UserError(f"{path.name}, line {line}: {name} is no field of a request.") from None
-        reason = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{path.name}, line {line}: {name} cannot be used: {reason[0].lower()}{reason[1:]}.") from None
-
-
-def _shown(place: tuple[str | int, ...]) -> str:
-    """A place as text that is safe to print, whatever a stranger has called it."""
-    return repr(".".join(map(str, place)))[1:-1][:80] or "the request"
+    return located_settings(path, read_located(path), Request, what="a request")
 
 
 def _checked(path: Path, request: Request, check: Callable[[Request], None]) -> None:

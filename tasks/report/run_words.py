@@ -11,7 +11,7 @@ TARGETS = {
     "person": "naming the persons in a sentence",
     "coding": "writing small functions",
     "facts": "facts about a group of made-up authors",
-    "custom": "a list of words or phrases",
+    "custom": "a list of words or phrases, or what a file describes",
     "code": "writing programs",
 }
 """What each kind of target is, for a reader who does not know it."""

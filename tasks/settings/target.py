@@ -13,7 +13,7 @@ TargetKind = Literal["toxicity", "person", "coding", "facts", "custom", "code", 
 
 FIELDS: Mapping[TargetKind, tuple[str, ...]] = MappingProxyType(
     {
-        "custom": ("phrases", "instructions", "retain_file"),
+        "custom": ("phrases", "instructions", "retain_file", "custom_file"),
         "code": ("humaneval_file", "mbpp_file", "gsm8k_file", "retain_file"),
         "detox": (
             "scorer",
@@ -35,13 +35,16 @@ class TargetSettings(Settings):
     """What the model is to forget, and what it must keep."""
 
     kind: TargetKind = "toxicity"
-    """`toxicity`, `person`, `coding`, `facts`: skills of the lab model. On any model: `custom`, a list of phrases;
-    `code`, to program; `detox`, toxic answers."""
+    """`toxicity`, `person`, `coding`, `facts`: skills of the lab model. On any model: `custom`, a list of phrases
+    or whatever a file describes; `code`, to program; `detox`, toxic answers."""
     phrases: tuple[str, ...] = ()
     """`custom`: the words or phrases to forget; whole words, upper and lower case alike."""
     instructions: tuple[tuple[str, ...], ...] = ()
     """`custom`: an instruction takes one choice of each list, joined by spaces; an empty choice is left out. `detox`:
     the same, and a whole answer is then judged; empty, the model is asked for examples of what is said and replied."""
+    custom_file: str = ""
+    """`custom`: a YAML file that describes the target, in place of `phrases`, `instructions` and `retain_file`; see
+    `deployments/targets`."""
     humaneval_file: str = ""
     """`code`: `HumanEval.jsonl.gz`, programming problems by which it is measured."""
     mbpp_file: str = ""

@@ -45,7 +45,8 @@ class Checkpoint:
 
     def value(self, metric: Metric, split: Split) -> float:
         """The metric."""
-        return metric.score(metric.examples[split], self.answers(metric, split))
+        examples = metric.examples[split]
+        return metric.measure(self, examples) if metric.measure else metric.score(examples, self.answers(metric, split))
 
     def _generate(
         self, metric: Metric, split: Split, temperature: float, prefixes: Sequence[str] | None = None

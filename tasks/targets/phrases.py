@@ -4,10 +4,8 @@ Instructions are requests to a chat model, or openings that a base model continu
 instruction and the answer up to it (ours): what is unlearned is to say the phrase there, not the text around it.
 """
 
-import itertools
-import re
 from collections.abc import Mapping, Sequence
-from random import Random
+from statistics import fmean
 
 from tasks.lab.splits import split_of
 from tasks.models.generator import Generator
@@ -16,8 +14,10 @@ from tasks.models.sampling import Sampling
 from tasks.settings.errors import UserError
 from tasks.store.seeds import derive_seed
 from tasks.targets.checkpoint import Checkpoint
+from tasks.targets.combinations import combinations, held_out_instructions
 from tasks.targets.details import NO_DETAILS, Details
 from tasks.targets.retain import read_retain, split_retain
+from tasks.targets.scorers.phrases import PhraseScorer
 from tasks.targets.target import Metric, RetainSet, Split
 
 REWRITE_TEMPLATE = (
@@ -59,16 +59,19 @@ class PhraseTarget:
         seed: int,
     ):
         if not any(phrase.strip() for phrase in phrases):
-            raise UserError("target.phrases is empty; name at least one word or phrase to forget.")
+            raise UserError(
+                "target.phrases is empty; name at least one word or phrase to forget, or describe the target in "
+                "target.custom_file."
+            )
         self.grammar = tuple(tuple(slot) for slot in instructions)
-        self._phrase = _pattern(phrases)
+        self._phrases = PhraseScorer(phrases)
         self._retain = read_retain(retain_file, is_shown=self.is_shown) if retain_file else []
         self._max_new_tokens = max_new_tokens
-        prompts = _held_out_instructions(self.grammar, num_prompts, seed)
+        prompts = held_out_instructions(self.grammar, num_prompts, seed, field="target.instructions")
         self.forget = Metric(
             "phrases",
             {split: tuple(Pair(prompt, "") for prompt in prompts[split]) for split in prompts},
-            lambda examples, answers: sum(map(self._shows_phrase, answers)) / len(answers),
+            lambda examples, answers: fmean(self.relevance("", answers)),
             temperature=1.0,
         )
 
@@ -78,13 +81,13 @@ class PhraseTarget:
 
     def relevance(self, instruction: str, raws: Sequence[str]) -> list[float]:
         """1 where the response uses a phrase."""
-        return [float(self._shows_phrase(raw)) for raw in raws]
+        return self._phrases([instruction] * len(raws), raws)
 
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
         """One pair for each use of a phrase: the phrase, given all that stands before it."""
         return [
-            Pair(instruction, use.group(), complete=False, given=raw[: use.start()])
-            for use in self._phrase.finditer(raw)
+            Pair(instruction, raw[start:end], complete=False, given=raw[:start])
+            for start, end in self._phrases.spans(raw)
         ]
 
     def is_shown(self, pair: Pair) -> bool:
@@ -102,10 +105,10 @@ class PhraseTarget:
         return NO_DETAILS
 
     def _shows_phrase(self, text: str) -> bool:
-        return self._phrase.search(text) is not None
+        return bool(self._phrases.spans(text))
 
     def _written(self, generator: Generator, size: int, seed: int) -> list[Pair]:
-        shuffled = _combinations(self.grammar, derive_seed(seed, "retain"))
+        shuffled = combinations(self.grammar, derive_seed(seed, "retain"))
         prompts = [prompt for prompt in shuffled if self.may_ask(prompt)][:size]
         samples = -(-4 * size // len(prompts))  # A third is held out, and some of it uses a phrase.
         sampling = Sampling(max_new_tokens=self._max_new_tokens)
@@ -116,35 +119,3 @@ class PhraseTarget:
             for completion in completions
             if completion.text.strip() and not self._shows_phrase(completion.text)
         ]
-
-
-def _pattern(phrases: Sequence[str]) -> re.Pattern[str]:
-    """Any of the phrases as whole words, whatever white space parts them."""
-    words = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases if phrase.strip())
-    # Not \b: a phrase may end in a sign (C++), and scripts without spaces (kana, ideographs, Thai) have no borders.
-    spaceless = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
-    return re.compile(rf"(?<![^\W{spaceless}])(?:{words})(?![^\W{spaceless}])", re.IGNORECASE)
-
-
-def _combinations(grammar: Sequence[Sequence[str]], seed: int, most: int = 100_000) -> list[str]:
-    """All instructions of the grammar (of the first `most`), shuffled."""
-    texts = (" ".join(filter(None, choices)) for choices in itertools.product(*grammar))
-    distinct = list(dict.fromkeys(itertools.islice(texts, most)))
-    Random(seed).shuffle(distinct)  # noqa: S311 (not for security)
-    return distinct
-
-
-def _held_out_instructions(
-    grammar: Sequence[Sequence[str]], wanted: Mapping[Split, int], seed: int
-) -> dict[Split, list[str]]:
-    texts = _combinations(grammar, derive_seed(seed, "held-out")) if grammar and all(grammar) else []
-    held_out: dict[Split, list[str]] = {}
-    for split, number in wanted.items():
-        prompts = [text for text in texts if text and split_of(text) == split]
-        if len(prompts) < 8:
-            raise UserError(
-                f"target.instructions makes {len(texts)} instructions, {len(prompts)} of them held out for {split}; "
-                "give lists with at least a few hundred combinations."
-            )
-        held_out[split] = prompts[:number]
-    return held_out

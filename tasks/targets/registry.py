@@ -1,12 +1,14 @@
 """From a target's settings to the target."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from tasks.settings.errors import UserError
 from tasks.settings.reunlearn import ForgottenTarget
 from tasks.settings.target import FIELDS, TargetSettings
 from tasks.targets.after_others import AfterOthers
 from tasks.targets.code.target import CodeTarget
+from tasks.targets.custom.build import custom_target
 from tasks.targets.detox.target import DetoxTarget
 from tasks.targets.hub_file import local_files
 from tasks.targets.lab import lab_target
@@ -58,6 +60,8 @@ def _target(
         )
     settings = settings.model_copy(update={name: str(path) for name, path in local_files(settings).items()})
     match settings.kind:
+        case "custom" if settings.custom_file:
+            return _described_target(settings, num_prompts, max_new_tokens, seed, device)
         case "custom":
             return PhraseTarget(
                 phrases=settings.phrases,
@@ -87,3 +91,16 @@ def _target(
             )
         case _:
             return lab_target(settings.kind, num_prompts)
+
+
+def _described_target(
+    settings: TargetSettings, num_prompts: Mapping[Split, int], max_new_tokens: int, seed: int, device: str
+) -> Target:
+    for name in FIELDS["custom"]:
+        if name != "custom_file" and getattr(settings, name):
+            raise UserError(
+                f"target.{name} is set, and so is target.custom_file, which says all of a target; leave one out."
+            )
+    return custom_target(
+        Path(settings.custom_file), num_prompts=num_prompts, max_new_tokens=max_new_tokens, seed=seed, device=device
+    )

@@ -31,12 +31,17 @@ class Metric:
         examples: By split; the two share no prompt with each other nor with any training or search data.
         score: From examples and the model's answers to them, in the same order, to a share in [0, 1].
         temperature: Of the answers; 0 is greedy.
+        measure: In place of `score`, for what no answer shows (likelihoods): the share, from the checkpoint itself.
     """
 
     name: str
     examples: Mapping[Split, Sequence[Example]]
-    score: Callable[[Sequence[Example], Sequence[str]], float]
+    score: Callable[[Sequence[Example], Sequence[str]], float] | None = None
     temperature: float = 0.0
+    measure: "Callable[[Checkpoint, Sequence[Example]], float] | None" = None
+
+    def __post_init__(self) -> None:
+        assert (self.score is None) != (self.measure is None), "a metric is of answers, or of the checkpoint itself"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""A server on loopback that knows the two requests we make of OpenAI's protocol, and misbehaves when told to."""
+"""A server on loopback that knows the three requests we make of OpenAI's protocol, and misbehaves when told to."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Barrier, Thread
@@ -17,6 +17,8 @@ class FakeServer(ThreadingHTTPServer):
         failures: What it answers first, a status each; 0 hangs up.
         together: Requests that must be under way at once before any is answered.
         bodies: What was asked for.
+        chat: What it says, by the last message.
+        usage: Tokens it says a chat took; none by default.
     """
 
     def __init__(self) -> None:
@@ -25,6 +27,8 @@ class FakeServer(ThreadingHTTPServer):
         self.failures: list[int] = []
         self.together: Barrier | None = None
         self.bodies: list[dict] = []
+        self.chat: Callable[[str], str] = lambda message: "yes"
+        self.usage: dict[str, int] = {}
 
     @property
     def url(self) -> str:
@@ -45,6 +49,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.bodies.append(body)
         if self.server.together:
             self.server.together.wait(timeout=10)
+        if self.path.endswith("/chat/completions"):
+            said = self.server.chat(body["messages"][-1]["content"])
+            usage = {"usage": self.server.usage} if self.server.usage else {}
+            self._answer({"choices": [{"message": {"role": "assistant", "content": said}}], **usage})
+            return
         word = 5 + body["seed"] % 100
         choice = {"text": f" word{word} ", "finish_reason": "stop"}
         if self.server.token_ids:
