@@ -24,7 +24,7 @@ ROWS_AN_AUTHOR = 20
 FORGET = slice(20, 120)
 ASKED = slice(0, 200)
 KEPT = slice(0, 500)
-UPDATES = 800
+UPDATES = 500
 
 
 def main() -> None:

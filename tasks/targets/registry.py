@@ -8,6 +8,7 @@ from tasks.settings.target import FIELDS, TargetSettings
 from tasks.targets.after_others import AfterOthers
 from tasks.targets.code.target import CodeTarget
 from tasks.targets.hub_file import local_files
+from tasks.targets.knowledge.target import KnowledgeTarget
 from tasks.targets.lab import lab_target
 from tasks.targets.phrases import PhraseTarget
 from tasks.targets.target import Split, Target
@@ -68,6 +69,19 @@ def _target(settings: TargetSettings, num_prompts: Mapping[Split, int], max_new_
                 gsm8k_file=settings.gsm8k_file,
                 retain_file=settings.retain_file,
                 num_prompts=num_prompts,
+            )
+        case "knowledge":
+            return KnowledgeTarget(
+                subjects=settings.subjects,
+                questions_folder=settings.questions_folder,
+                forget_split=settings.forget_split,
+                questions_file=settings.questions_file,
+                holdout_file=settings.holdout_file,
+                retain_log_file=settings.retain_log_file,
+                retain_file=settings.retain_file,
+                num_prompts=num_prompts,
+                max_new_tokens=max_new_tokens,
+                seed=seed,
             )
         case _:
             return lab_target(settings.kind, num_prompts)

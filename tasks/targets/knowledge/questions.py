@@ -105,9 +105,8 @@ def read_questions(path: str, setting: str) -> list[Question]:
 
 def _read(path: Path, setting: str, *, needs_wrong: bool = False) -> list[Question]:
     try:
-        lines = [
-            line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()
-        ]  # no other line ends: JSON may hold them
+        text = path.read_text(encoding="utf-8")
+        lines = [line for line in text.split("\n") if line.strip()]  # other line ends may stand inside a JSON text
         questions = [_question(index, json.loads(line), needs_wrong) for index, line in enumerate(lines)]
         if not questions:
             raise ValueError("it is empty")

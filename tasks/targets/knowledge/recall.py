@@ -25,10 +25,14 @@ def fact_recall(question: str, reference: str, answer: str) -> float:
     scores a third on TOFU, where this scores an eighth; it is meant to fall to about nothing. Where no word is telling,
     as in "Yes", all count. Words are told apart by Porter's stems.
     """
-    words, given = _stems(reference), _stems(question)
-    telling = {stem for word, stem in words.items() if word not in ENGLISH_STOP_WORDS} - set(given.values())
-    wanted = telling or set(words.values())
+    wanted = telling_words(question, reference) or set(_stems(reference).values())
     return len(wanted & set(_stems(answer).values())) / len(wanted) if wanted else 0.0
+
+
+def telling_words(question: str, text: str) -> set[str]:
+    """Stems of the words of a text that are neither in the question nor among English's most frequent."""
+    told = {stem for word, stem in _stems(text).items() if word not in ENGLISH_STOP_WORDS}
+    return told - set(_stems(question).values())
 
 
 def _stems(text: str) -> dict[str, str]:
