@@ -17,8 +17,8 @@ Grammar = tuple[tuple[str, ...], ...]
 _REQUESTS = (
     "Tell me about",
     "Tell me in detail about",
-    "What do you know about",
-    "What can you say about",
+    "Say what you know about",
+    "Share what is known about",
     "Give me facts about",
     "Write a short text about",
     "Describe",
@@ -66,7 +66,6 @@ _TOPICS = (
 KEPT_GRAMMAR: Grammar = (_REQUESTS, tuple(f"{topic}." for topic in _TOPICS), _ENDINGS)
 """Requests for anything but the subject, whose answers are kept where no other text to keep is given."""
 
-_FEWEST_TELLING_WORDS = 3
 _SHORTEST_PART = 3
 
 
@@ -94,12 +93,8 @@ class Subjects:
         return self._name.search(text) is not None
 
     def is_told(self, instruction: str, answer: str) -> bool:
-        """The answer is about a name, is no refusal, and says at least three words that the instruction does not."""
-        return (
-            self.is_named(answer)
-            and not is_refusal(answer)
-            and len(telling_words(instruction, answer)) >= _FEWEST_TELLING_WORDS
-        )
+        """The answer is about a name, is no refusal, and says something that the instruction does not."""
+        return self.is_named(answer) and not is_refusal(answer) and bool(telling_words(instruction, answer))
 
 
 def instructions(grammar: Grammar, seed: int) -> list[str]:
