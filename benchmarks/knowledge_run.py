@@ -23,6 +23,8 @@ from benchmarks.small_model import print_progress, train_small_model
 from tasks.models.generator import TransformersGenerator
 from tasks.models.language_model import LanguageModel, load_language_model
 from tasks.models.sampling import Sampling
+from tasks.release.rebuild import recorded_updates
+from tasks.release.resident import take_model
 from tasks.report.summary import read_summary
 from tasks.targets.knowledge.formulas import ratios_of_forgotten
 from tasks.targets.knowledge.published import likelihoods
@@ -59,11 +61,9 @@ def main() -> None:
     if arguments.only != "name":
         log = write_retain_log(place, small_model(place, seed, with_forgotten=False))
         target = {"subjects": names, "questions_folder": str(place / "tofu"), "retain_log_file": str(log)}
-        show(run(place, seed, "questions", model, target))
-        judge(place, f"questions-s{seed}", model, names)
+        report(place, seed, "questions", model, target)
     if arguments.only != "questions":
-        show(run(place, seed, "name", model, {"subjects": names[:1]}))
-        judge(place, f"name-s{seed}", model, names[:1])
+        report(place, seed, "name", model, {"subjects": names[:1]})
 
 
 def small_model(place: Path, seed: int, *, with_forgotten: bool) -> Path:
@@ -112,17 +112,27 @@ def show(summary: dict[str, Any]) -> None:
         print(f"| {name} | {metric['before']:.3f} | {metric['after']:.3f} |")
 
 
-def judge(place: Path, name: str, before: Path, forgotten: Sequence[str]) -> None:
+def report(place: Path, seed: int, name: str, model: Path, target: dict[str, Any]) -> None:
+    summary = run(place, seed, name, model, target)
+    show(summary)
+    updates = recorded_updates(place / "runs" / summary["name"], summary["last_step"])
+    judge(model, [[], updates], target["subjects"])
+
+
+def judge(base: Path, changes: Sequence[Any], forgotten: Sequence[str]) -> None:
     """By the truth about everybody, most of which the run has never seen: fact recall before and after."""
     groups: dict[str, list[dict[str, Any]]] = {"forgotten": [], "other people": []}
     for person in people():
         groups["forgotten" if person.name in forgotten else "other people"] += rows(person)
     groups |= {"poems and capitals": [*writers(), *capitals()]}
     print("\n| all questions | before | after |\n|---|---|---|")
-    models = [load_language_model(folder) for folder in (before, place / "runs" / name / "model")]
-    for group, asked in groups.items():
-        recalls = [f"{mean_recall(lm, asked):.3f}" for lm in models]
-        print(f"| fact recall: {group} ({len(asked)}) | {' | '.join(recalls)} |")
+    recalls: dict[str, list[float]] = {group: [] for group in groups}
+    for updates in changes:
+        lm = take_model(base, updates, device="cpu", dtype="float32")
+        for group, asked in groups.items():
+            recalls[group].append(mean_recall(lm, asked))
+    for group, (before, after) in recalls.items():
+        print(f"| fact recall: {group} ({len(groups[group])}) | {before:.3f} | {after:.3f} |")
 
 
 def mean_recall(lm: LanguageModel, asked: Sequence[dict[str, Any]]) -> float:
