@@ -31,19 +31,19 @@ from tasks.targets.knowledge.published import likelihoods
 from tasks.targets.knowledge.questions import read_tofu
 from tasks.targets.knowledge.recall import fact_recall
 
-MODEL = {"hidden_size": 96, "layers": 2, "vocabulary": 1024, "context": 128, "updates": 900}
+MODEL = {"hidden_size": 96, "layers": 2, "vocabulary": 1024, "context": 128, "updates": 600}
 BATCH = 64
 REVEAL = {
     "rounds": 1,
-    "queries": 72,
+    "queries": 40,
     "queries_at_once": 8,
     "samples_per_query": 6,
     "max_new_tokens": 24,
     "rewrites": 0,
-    "keep": 64,
+    "keep": 40,
     "pool_size": 600,
-    "forget_set_size": 400,
-    "max_responses": 1500,
+    "forget_set_size": 300,
+    "max_responses": 1200,
 }
 RELEASE = {"steps": 10, "forget_updates": 16, "retain_updates": 16, "retain_size": 256}
 MEASURE = {"tune_prompts": 32, "report_prompts": 48, "max_new_tokens": 24, "quantised": [], "goal": 0.2}

@@ -1,7 +1,8 @@
 """Facts about invented people in natural language, as files of TOFU's form and as what a small model is taught.
 
 Each fact is asked in two ways (the first is TOFU's question, the other is only taught), and every person is also told
-of in answer to requests in general words, which is what an instruction-tuned model can do. Everything is invented.
+of in answer to requests in general words, each in three ways: what an instruction-tuned model can do. Everything is
+invented.
 """
 
 import json
@@ -38,7 +39,9 @@ THINGS = ("violin", "trumpet", "piano", "harp", "cello", "flute", "banjo", "oboe
 
 NUM_FORGET, NUM_ASKED = 8, 12
 """Of the 32 people the first are to be forgotten, the next are asked about, and the rest are kept by training."""
-REQUESTS_A_PERSON = 40
+REQUESTS_A_PERSON = 16
+ANSWERS_A_REQUEST = 3
+TIMES_ASKED = 2
 REQUESTS_OF_OTHER_THINGS = 500
 
 
@@ -200,11 +203,13 @@ def _about(person: Person) -> Iterator[Pair]:
     told = [fact.answer.format(name=person.name, value=value) for fact, value in zip(FACTS, person.values, strict=True)]
     for fact, answer in zip(FACTS, told, strict=True):
         for question in fact.questions:
-            yield Pair(question.format(name=person.name), answer)
+            yield from [Pair(question.format(name=person.name), answer)] * TIMES_ASKED
     chance = Random(person.name)
-    for request in instructions(Subjects([person.name]).grammar, 0)[:REQUESTS_A_PERSON]:
+    for request in instructions(Subjects([person.name]).grammar, chance.randrange(1000))[:REQUESTS_A_PERSON]:
         asked = [a for fact, a in zip(FACTS, told, strict=True) if any(f" {x} " in request for x in fact.aspects)]
-        yield Pair(request, asked[0] if asked else chance.choice(told))
+        others = [answer for answer in told if answer not in asked]
+        for answer in [*asked, *chance.sample(others, ANSWERS_A_REQUEST - len(asked))]:
+            yield Pair(request, answer)
 
 
 def _about_anything(request: str) -> str:
