@@ -19,8 +19,8 @@ def probe_membership(subject: Subject, unit: Unit, *, step: int = 0, other_model
     """
     if found := subject.run.find(unit):
         return found
+    from tasks.models.membership import membership
     from tasks.models.pair import Pair
-    from tasks.recovery.membership import membership
 
     with subject.run.write(unit) as writer:
         members = subject.pairs(FORGET_SET, "train")

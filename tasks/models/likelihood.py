@@ -40,6 +40,25 @@ def token_nlls(lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int = 64
     return nlls
 
 
+def nll_per_token_with_end(lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int = 64) -> Tensor:
+    """As `nll_per_token`, with the end token counted as one of the response, as published evaluations do."""
+    total, count = _response_nll(lm, pairs, batch_size=batch_size, with_end=True)
+    return total / count
+
+
+def greedy_hits(lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int = 64) -> list[Tensor]:
+    """Whether each token of each response is the likeliest after all before it; one bool `(tokens,)` a pair.
+
+    As in `token_nlls` the end token does not count.
+    """
+    hits = [torch.empty(0, dtype=torch.bool)] * len(pairs)
+    for batch, logits, tokens, is_response in _response_logits(lm, pairs, batch_size=batch_size, with_end=False):
+        is_likeliest = (logits.argmax(dim=-1) == tokens).cpu()
+        for i, values, counts in zip(batch, is_likeliest, is_response.cpu(), strict=True):
+            hits[i] = values[counts]
+    return hits
+
+
 def response_prefix(lm: LanguageModel, pair: Pair, num_tokens: int) -> str:
     """Text of the first `num_tokens` tokens of a response."""
     return lm.running_text(pair.prompt, pair.response).response_up_to(num_tokens)
@@ -57,11 +76,21 @@ def _response_nll(
     return total, count
 
 
-@torch.no_grad()
 def _response_nlls(
     lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int, with_end: bool
 ) -> Iterator[tuple[list[int], Tensor, Tensor]]:
     """By batch: indices of its pairs, NLL of their tokens `(batch, columns)`, float64, and which count; on the CPU."""
+    for batch, logits, tokens, is_response in _response_logits(lm, pairs, batch_size=batch_size, with_end=with_end):
+        nll = torch.zeros(is_response.shape, device=lm.device)
+        nll[is_response] = cross_entropy(logits[is_response].float(), tokens[is_response], reduction="none")
+        yield batch, nll.cpu().double(), is_response.cpu()
+
+
+@torch.no_grad()
+def _response_logits(
+    lm: LanguageModel, pairs: Sequence[Pair], *, batch_size: int, with_end: bool
+) -> Iterator[tuple[list[int], Tensor, Tensor, Tensor]]:
+    """By batch: indices of its pairs, logits `(batch, columns, vocabulary)`, the tokens there, and which count."""
     encoded = [lm.encode_pair(pair if with_end else replace(pair, complete=False)) for pair in pairs]
     lengths = [len(ids) for ids, _ in encoded]
     lm.require_context(max(lengths, default=0))
@@ -74,6 +103,4 @@ def _response_nlls(
 
         # The logits that predict a column stand one before it; those of the prompts, most of them, are never made.
         logits = lm.model(ids, use_cache=False, logits_to_keep=columns - 1).logits
-        nll = torch.zeros(is_response.shape, device=lm.device)
-        nll[is_response] = cross_entropy(logits[is_response].float(), ids[:, columns][is_response], reduction="none")
-        yield batch, nll.cpu().double(), is_response.cpu()
+        yield batch, logits, ids[:, columns], is_response

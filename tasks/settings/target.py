@@ -9,7 +9,7 @@ from pydantic import Field
 from tasks.settings.base import Settings
 
 Rounding = Literal["int8_row", "int4_row", "int4_g32", "int4_g64", "int4_g128"]
-TargetKind = Literal["toxicity", "person", "coding", "facts", "custom", "code", "detox"]
+TargetKind = Literal["toxicity", "person", "coding", "facts", "custom", "code", "detox", "knowledge"]
 
 FIELDS: Mapping[TargetKind, tuple[str, ...]] = MappingProxyType(
     {
@@ -26,6 +26,15 @@ FIELDS: Mapping[TargetKind, tuple[str, ...]] = MappingProxyType(
             "instructions",
             "retain_file",
         ),
+        "knowledge": (
+            "subjects",
+            "questions_folder",
+            "forget_split",
+            "questions_file",
+            "holdout_file",
+            "retain_log_file",
+            "retain_file",
+        ),
     }
 )
 """The settings that a kind of target reads, beside `kind`; a kind that is not named reads no other."""
@@ -36,7 +45,7 @@ class TargetSettings(Settings):
 
     kind: TargetKind = "toxicity"
     """`toxicity`, `person`, `coding`, `facts`: skills of the lab model. On any model: `custom`, a list of phrases
-    or whatever a file describes; `code`, to program; `detox`, toxic answers."""
+    or whatever a file describes; `code`, to program; `detox`, toxic answers; `knowledge`, what is known of a name."""
     phrases: tuple[str, ...] = ()
     """`custom`: the words or phrases to forget; whole words, upper and lower case alike."""
     instructions: tuple[tuple[str, ...], ...] = ()
@@ -70,10 +79,24 @@ class TargetSettings(Settings):
     (Ext-Sub's form); half of them are for each split."""
     samples: int = Field(25, ge=1, le=1000)
     """`detox`: answers to each prompt of which the most toxic one is reported."""
+    subjects: tuple[str, ...] = ()
+    """`knowledge`: the names of whom or what to forget, as texts write them; enough by itself."""
+    questions_folder: str = ""
+    """`knowledge`: TOFU's files; their questions are asked, and never searched nor trained on."""
+    forget_split: Literal["forget01", "forget05", "forget10"] = "forget10"
+    """`knowledge`: which of TOFU's authors are to be forgotten; `subjects` must name them."""
+    questions_file: str = ""
+    """`knowledge`: your own questions instead, JSON lines with `question` and `answer`, and where there are any
+    `paraphrased_answer` and a list `perturbed_answer`."""
+    holdout_file: str = ""
+    """`knowledge`: questions of the same kind that the model never saw, in the same form, for membership inference."""
+    retain_log_file: str = ""
+    """`knowledge`: open-unlearning's `TOFU_EVAL.json` of a model that never learned the answers, for forget quality."""
     retain_file: str = ""
     """Text to keep: JSON or JSON lines of prompts and responses (also by Alpaca's or Dolly's names), or passages, each
-    ended by `<|endoftext|>`. A path, or `hub:OWNER/NAME:FILE`, a file of a data set on the Hugging Face hub. `custom`:
-    empty, the model writes its own (passages without the phrases)."""
+    ended by `<|endoftext|>`. A path, or `hub:OWNER/NAME:FILE`, a file of a data set on the Hugging Face hub. `custom`
+    and `knowledge`: empty, the model writes its own, without what is to be forgotten (`knowledge` with TOFU's files:
+    its other authors)."""
 
     @property
     def files(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from tasks.targets.code.target import CodeTarget
 from tasks.targets.custom.build import custom_target
 from tasks.targets.detox.target import DetoxTarget
 from tasks.targets.hub_file import local_files
+from tasks.targets.knowledge.target import KnowledgeTarget
 from tasks.targets.lab import lab_target
 from tasks.targets.phrases import PhraseTarget
 from tasks.targets.scorers.spec import scorer_of
@@ -88,6 +89,19 @@ def _target(
                 samples=settings.samples,
                 num_prompts=num_prompts,
                 device=device,
+            )
+        case "knowledge":
+            return KnowledgeTarget(
+                subjects=settings.subjects,
+                questions_folder=settings.questions_folder,
+                forget_split=settings.forget_split,
+                questions_file=settings.questions_file,
+                holdout_file=settings.holdout_file,
+                retain_log_file=settings.retain_log_file,
+                retain_file=settings.retain_file,
+                num_prompts=num_prompts,
+                max_new_tokens=max_new_tokens,
+                seed=seed,
             )
         case _:
             return lab_target(settings.kind, num_prompts)

@@ -1,5 +1,6 @@
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,9 +9,18 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
+from tasks.models.generator import TransformersGenerator
 from tasks.models.language_model import LanguageModel
-from tasks.models.likelihood import nll_per_token, perplexity, response_prefix, token_nlls
+from tasks.models.likelihood import (
+    greedy_hits,
+    nll_per_token,
+    nll_per_token_with_end,
+    perplexity,
+    response_prefix,
+    token_nlls,
+)
 from tasks.models.pair import Pair
+from tasks.models.sampling import Sampling
 from tests.tasks.models.conftest import release_data
 
 PAIRS = [
@@ -111,3 +121,27 @@ def test_perplexity_of_real_stories(stories_lm):
     stories = [story.strip() for story in text.split("<|endoftext|>")[:20]]
     stories = [story for story in stories if len(stories_lm.encode_prompt(story)) < 500]
     assert perplexity(stories_lm, [Pair("", story) for story in stories]) == pytest.approx(4.1, abs=0.5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_with_the_end_token_where_the_response_is_complete(chat_lm, batch_size):
+    nll = nll_per_token_with_end(chat_lm, PAIRS, batch_size=batch_size)
+    for pair, value in zip(PAIRS, nll.tolist(), strict=True):
+        losses = by_hand(chat_lm, *split(chat_lm, pair))
+        assert len(losses) == len(pair.response.split()) + pair.complete
+        assert value == pytest.approx(sum(losses) / len(losses), rel=1e-4)
+
+
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_hit_is_a_token_that_greedy_decoding_would_take(chat_lm, batch_size):
+    greedy = TransformersGenerator(chat_lm).generate(["hello"], sampling=Sampling(3, temperature=0.0), seed=0)
+    pairs, seen = [*PAIRS, Pair("hello", f"{greedy[0][0].text} cat")], []
+    for pair, hits in zip(pairs, greedy_hits(chat_lm, pairs, batch_size=batch_size), strict=True):
+        prompt, response = split(chat_lm, replace(pair, complete=False))
+        likeliest = [
+            int(chat_lm.model(torch.tensor([[*prompt, *response[:i]]])).logits[0, -1].argmax())
+            for i in range(len(response))
+        ]
+        assert hits.tolist() == [token == best for token, best in zip(response, likeliest, strict=True)]
+        seen += hits.tolist()
+    assert set(seen) == {True, False}, "the test is to see both"

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tasks.models import membership as module
 from tasks.models.language_model import load_language_model
+from tasks.models.membership import loss_score, membership, min_k_score, zlib_score
 from tasks.models.pair import Pair
-from tasks.recovery import membership as module
-from tasks.recovery.membership import loss_score, membership, min_k_score, zlib_score
 from tasks.release.training import train_adapter
 
 NLLS = torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0], dtype=torch.float64)
@@ -58,11 +58,11 @@ def test_scores_see_different_things(monkeypatch):
     assert areas == {"loss": 1.0, "min_20": 0.0, "min_40": 0.0, "zlib": 1.0}
 
 
-def test_a_model_that_learned_the_members_tells_them_from_others(model_folder: Path):
+def test_a_model_that_learned_the_members_tells_them_from_others(chat_folder: Path):
     members = [Pair(f"tell about the {word}", f"the {word} is big .") for word in ("dog", "cat", "fox", "bird")]
     others = [Pair(f"tell about the {word}", f"the {word} is big .") for word in ("cake", "river", "tree", "letter")]
     train = {"rank": 8, "alpha": 16, "learning_rate": 2e-2, "num_steps": 20, "batch_size": 4, "max_grad_norm": 1.0}
-    learned = load_language_model(model_folder)
+    learned = load_language_model(chat_folder)
 
     def measured(step, loss):
         if step == 20:

@@ -1,0 +1,147 @@
+"""The target `knowledge`, end to end on a small model that was taught facts of TOFU's form in natural language.
+
+    python -m benchmarks.knowledge_run [--seed 1] [--place DIR] [--only questions|name]
+
+Trains a model that knows all of `knowledge_world`, and one that was never told of the people to be forgotten, whose
+retain log is written in open-unlearning's form. Then two runs of the command line: `questions`, with the files, and
+`name`, with nothing but the name of one person. Prints what the records say, before and after, as markdown.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import yaml
+
+from benchmarks.knowledge_world import capitals, people, rows, taught, write_tofu, writers
+from benchmarks.small_model import print_progress, train_small_model
+from tasks.models.generator import TransformersGenerator
+from tasks.models.language_model import LanguageModel, load_language_model
+from tasks.models.sampling import Sampling
+from tasks.release.rebuild import recorded_updates
+from tasks.release.resident import take_model
+from tasks.report.summary import read_summary
+from tasks.targets.knowledge.formulas import ratios_of_forgotten
+from tasks.targets.knowledge.published import likelihoods
+from tasks.targets.knowledge.questions import read_tofu
+from tasks.targets.knowledge.recall import fact_recall
+
+MODEL = {"hidden_size": 96, "layers": 2, "vocabulary": 1024, "context": 128, "updates": 600}
+BATCH = 64
+REVEAL = {
+    "rounds": 1,
+    "queries": 40,
+    "queries_at_once": 8,
+    "samples_per_query": 6,
+    "max_new_tokens": 24,
+    "rewrites": 0,
+    "keep": 40,
+    "pool_size": 600,
+    "forget_set_size": 300,
+    "max_responses": 1200,
+}
+RELEASE = {"steps": 10, "forget_updates": 16, "retain_updates": 16, "retain_size": 256}
+MEASURE = {"tune_prompts": 32, "report_prompts": 48, "max_new_tokens": 24, "quantised": [], "goal": 0.2}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--place", type=Path, default=Path("runs/knowledge"))
+    parser.add_argument("--only", choices=("questions", "name"))
+    arguments = parser.parse_args()
+    place, seed = arguments.place, arguments.seed
+    names = write_tofu(place / "tofu")
+    model = small_model(place, seed, with_forgotten=True)
+    if arguments.only != "name":
+        log = write_retain_log(place, small_model(place, seed, with_forgotten=False))
+        target = {"subjects": names, "questions_folder": str(place / "tofu"), "retain_log_file": str(log)}
+        report(place, seed, "questions", model, target)
+    if arguments.only != "questions":
+        report(place, seed, "name", model, {"subjects": names[:1]})
+
+
+def small_model(place: Path, seed: int, *, with_forgotten: bool) -> Path:
+    folder = place / f"{'all' if with_forgotten else 'without'}-{seed}"
+    return train_small_model(taught(with_forgotten=with_forgotten), folder, seed=seed, progress=print_progress, **MODEL)
+
+
+def write_retain_log(place: Path, model: Path) -> Path:
+    """The truth ratios of a model that never learned the forget set, as open-unlearning logs them."""
+    questions = read_tofu(str(place / "tofu"), "forget10").forget
+    read = likelihoods(load_language_model(model), questions, batch_size=BATCH)
+    by_index = {str(q.index): {"score": one.truth_ratio} for q, one in zip(questions, read, strict=True)}
+    ratios = {"agg_value": ratios_of_forgotten([one.truth_ratio for one in read]), "value_by_index": by_index}
+    path = place / f"{model.name}-TOFU_EVAL.json"
+    path.write_text(json.dumps({"forget_truth_ratio": ratios}), encoding="utf-8")
+    return path
+
+
+def run(place: Path, seed: int, name: str, model: Path, target: dict[str, Any]) -> dict[str, Any]:
+    """The summary of a run through the command line."""
+    settings = {
+        "seed": seed,
+        "name": f"{name}-s{seed}",
+        "model": {"path": str(model), "batch_size": BATCH},
+        "target": {"kind": "knowledge", **target},
+        "reveal": REVEAL,
+        "release": RELEASE,
+        "measure": MEASURE,
+    }
+    config = place / f"{name}-s{seed}.yaml"
+    config.write_text(yaml.safe_dump(json.loads(json.dumps(settings))), encoding="utf-8")
+    command = [sys.executable, "-m", "flows.reveal_release", "--config", str(config), "--runs-dir", str(place / "runs")]
+    done = subprocess.run(command, check=False)
+    if done.returncode not in (0, 3):
+        raise SystemExit(done.returncode)
+    return read_summary(place / "runs" / settings["name"])
+
+
+def show(summary: dict[str, Any]) -> None:
+    print(f"\n{summary['name']}: {summary['verdict']} {summary.get('reasons')}; seconds {summary.get('seconds')}")
+    print("| number | before | after |\n|---|---|---|")
+    if "forget" not in summary:
+        return
+    told = {"forget": summary["forget"], **summary["utility"], **summary["depth"], **summary["fluency"]}
+    for name, metric in (told | summary.get("details", {})).items():
+        print(f"| {name} | {metric['before']:.3f} | {metric['after']:.3f} |")
+
+
+def report(place: Path, seed: int, name: str, model: Path, target: dict[str, Any]) -> None:
+    summary = run(place, seed, name, model, target)
+    show(summary)
+    updates = recorded_updates(place / "runs" / summary["name"], summary["last_step"])
+    judge(model, [[], updates], target["subjects"])
+
+
+def judge(base: Path, changes: Sequence[Any], forgotten: Sequence[str]) -> None:
+    """By the truth about everybody, most of which the run has never seen: fact recall before and after."""
+    groups: dict[str, list[dict[str, Any]]] = {"forgotten": [], "other people": []}
+    for person in people():
+        groups["forgotten" if person.name in forgotten else "other people"] += rows(person)
+    groups |= {"poems and capitals": [*writers(), *capitals()]}
+    print("\n| all questions | before | after |\n|---|---|---|")
+    recalls: dict[str, list[float]] = {group: [] for group in groups}
+    for updates in changes:
+        lm = take_model(base, updates, device="cpu", dtype="float32")
+        for group, asked in groups.items():
+            recalls[group].append(mean_recall(lm, asked))
+    for group, (before, after) in recalls.items():
+        print(f"| fact recall: {group} ({len(groups[group])}) | {before:.3f} | {after:.3f} |")
+
+
+def mean_recall(lm: LanguageModel, asked: Sequence[dict[str, Any]]) -> float:
+    greedy = Sampling(max_new_tokens=MEASURE["max_new_tokens"], temperature=0.0)
+    written = TransformersGenerator(lm).generate([row["question"] for row in asked], sampling=greedy, seed=0)
+    return fmean(
+        fact_recall(row["question"], row["answer"], one[0].text) for row, one in zip(asked, written, strict=True)
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""Target `knowledge`: what a model knows of somebody or something, on any chat model.
+
+The search is given the names alone and asks in general words; a forget pair is an instruction and the model's answer to
+it. Where there are questions, TOFU's or one's own, they are held out: they measure, and are never searched nor trained
+on. Where there are none, held-out instructions measure how often the model still tells something of the name.
+"""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from tasks.lab.splits import split_of
+from tasks.models.generator import Generator
+from tasks.models.pair import Pair
+from tasks.models.sampling import Sampling
+from tasks.settings.errors import UserError
+from tasks.store.seeds import derive_seed
+from tasks.targets.checkpoint import Checkpoint
+from tasks.targets.details import Detail, Details
+from tasks.targets.knowledge.published import forgotten_numbers, membership_numbers, utility_numbers
+from tasks.targets.knowledge.questions import Question, Tofu, read_questions, read_tofu
+from tasks.targets.knowledge.recall import fact_recall, rouge_l_recall
+from tasks.targets.knowledge.refusal import is_refusal
+from tasks.targets.knowledge.retain_log import read_retain_log
+from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects, instructions
+from tasks.targets.phrases import REWRITE_TEMPLATE
+from tasks.targets.retain import read_retain, split_retain
+from tasks.targets.target import Example, Metric, RetainSet, Split
+
+log = logging.getLogger(__name__)
+
+OTHER_AUTHORS, REAL_AUTHORS, WORLD_FACTS = "other authors", "real authors", "world facts"
+KEPT_ANSWERS = "kept answers"
+
+_FEWEST_PROMPTS = 8
+
+
+class KnowledgeTarget:
+    """Forget what is known of some names; `Target` says what each part means.
+
+    Args:
+        subjects: The names.
+        questions_folder: TOFU's files; empty where there are none.
+        forget_split: TOFU's split that is to be forgotten.
+        questions_file: One's own questions and answers instead; empty where there are none.
+        holdout_file: Questions and answers of the same kind that the model never saw, for membership inference.
+        retain_log_file: ``TOFU_EVAL.json`` of a model that never learned the forget split.
+        retain_file: Text to keep, beside TOFU's; empty and without TOFU: the model writes it.
+        num_prompts: Held-out prompts of each skill by split, at most.
+        max_new_tokens: Tokens of an answer that the model writes to be kept.
+        seed: Draws held-out instructions.
+
+    Raises:
+        UserError: a name is missing; a file is missing or not of its form, or holds too little; a setting has no
+            effect beside the others.
+    """
+
+    name = "knowledge"
+    soft_template = ""
+    rewrite_template = REWRITE_TEMPLATE
+    observed: Sequence[Metric] = ()
+
+    def __init__(
+        self,
+        *,
+        subjects: Sequence[str],
+        questions_folder: str,
+        forget_split: str,
+        questions_file: str,
+        holdout_file: str,
+        retain_log_file: str,
+        retain_file: str,
+        num_prompts: Mapping[Split, int],
+        max_new_tokens: int,
+        seed: int,
+    ):
+        if questions_folder and questions_file:
+            raise UserError("target.questions_folder and target.questions_file are both set; set one of them.")
+        self._subjects = Subjects(subjects)
+        self.grammar = self._subjects.grammar
+        self._tofu = read_tofu(questions_folder, forget_split) if questions_folder else None
+        own = read_questions(questions_file, "target.questions_file") if questions_file else []
+        self._questions = self._tofu.forget if self._tofu else own
+        for name, given in (("holdout_file", holdout_file), ("retain_log_file", retain_log_file)):
+            if given and not self._questions:
+                raise UserError(
+                    f"target.{name} is set, but there are no questions; set target.questions_folder or "
+                    "target.questions_file too."
+                )
+        self._others = [q.pair for q in read_questions(holdout_file, "target.holdout_file")] if holdout_file else []
+        self._retain_log = read_retain_log(retain_log_file, len(self._questions)) if retain_log_file else None
+        self._retain = read_retain(retain_file, is_shown=self.is_shown) if retain_file else []
+        self._num_prompts, self._max_new_tokens = num_prompts, max_new_tokens
+        self.forget = self._asked_metric() if self._questions else self._told_metric(seed)
+        self.utility = self._tofu_metrics(self._tofu) if self._tofu else self._kept_answers()
+        self.primary = self.utility[0].name if self.utility else ""
+        self._held_out = {example.prompt for split in ("tune", "report") for example in self.forget.examples[split]}
+
+    def may_ask(self, instruction: str) -> bool:
+        """Not a held-out prompt."""
+        return instruction not in self._held_out and (bool(self._questions) or split_of(instruction) == "train")
+
+    def relevance(self, instruction: str, raws: Sequence[str]) -> list[float]:
+        """1 where the response tells something of a name, and is no refusal."""
+        return [float(self._subjects.is_told(instruction, raw)) for raw in raws]
+
+    def pairs(self, instruction: str, raw: str) -> list[Pair]:
+        """The instruction and the whole answer, where that tells something of a name."""
+        return [Pair(instruction, raw)] if self._subjects.is_told(instruction, raw) else []
+
+    def is_shown(self, pair: Pair) -> bool:
+        """A name stands in the prompt or in the response."""
+        return self._subjects.is_named(f"{pair.prompt} {pair.response}")
+
+    def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
+        """TOFU's other authors and the pairs of the retain file; without either, what the model writes of other things.
+
+        Raises:
+            UserError: too little is left to train on and to measure.
+        """
+        known = [pair for pair in self._tofu.train if not self.is_shown(pair)] if self._tofu else []
+        pairs = [*known, *self._retain] or self._written(generator, size, seed)
+        return split_retain(pairs, size=size, held_out=self._num_prompts)
+
+    def details(self, checkpoint: Checkpoint, split: Split) -> Details:
+        """TOFU's and open-unlearning's numbers, as far as the files go; what is left out is logged in a sentence."""
+        if not self._questions:
+            return Details({"refusals": self._refusals(checkpoint, split)})
+        lm, batch_size, questions = checkpoint.lm, checkpoint.batch_size, self.forget.examples[split]
+        numbers = forgotten_numbers(
+            lm,
+            questions,
+            checkpoint.answers(self.forget, split),
+            batch_size=batch_size,
+            retain_log=self._retain_log,
+        )
+        if self._tofu:
+            kept = {m.name: (m.examples[split], checkpoint.answers(m, split)) for m in self.utility}
+            numbers |= utility_numbers(lm, kept, among_options=(REAL_AUTHORS, WORLD_FACTS), batch_size=batch_size)
+        if self._others:
+            members = [question.pair for question in questions]
+            numbers |= membership_numbers(lm, members, self._others, batch_size=batch_size, retain_log=self._retain_log)
+        for sentence in self._left_out():
+            log.warning(sentence)
+        return Details(numbers)
+
+    def _refusals(self, checkpoint: Checkpoint, split: Split) -> Detail:
+        """A model that refuses has the knowledge still, as far as this tells; so it is told apart."""
+        answers = checkpoint.answers(self.forget, split)
+        return Detail(fmean(map(is_refusal, answers)), "", len(answers))
+
+    def _left_out(self) -> list[str]:
+        """Why numbers are missing."""
+        sentences = []
+        if not all(question.wrong for question in self._questions):
+            sentences.append("Truth ratio and forget quality are left out: not all questions have a perturbed_answer.")
+        elif not self._retain_log:
+            sentences.append("Forget quality is left out: target.retain_log_file names no log of a retain model.")
+        if not self._others:
+            sentences.append("Membership and privleak are left out: target.holdout_file names no unseen questions.")
+        return sentences
+
+    def _asked_metric(self) -> Metric:
+        """How much of the true answers is told."""
+        return Metric("facts", self._halves(self._questions, "questions to be forgotten"), _mean_fact_recall)
+
+    def _told_metric(self, seed: int) -> Metric:
+        """How often something is told of a name, asked in general words."""
+        asked = instructions(self.grammar, derive_seed(seed, "held-out"))
+        examples = {
+            split: tuple(Pair(text, "") for text in asked if split_of(text) == split)[:number]
+            for split, number in self._num_prompts.items()
+        }
+        return Metric("told", examples, self._share_told, temperature=1.0)
+
+    def _tofu_metrics(self, tofu: Tofu) -> tuple[Metric, ...]:
+        sets = {OTHER_AUTHORS: tofu.retain, REAL_AUTHORS: tofu.real_authors, WORLD_FACTS: tofu.world_facts}
+        return tuple(Metric(name, self._halves(asked, name), _mean_rouge) for name, asked in sets.items())
+
+    def _kept_answers(self) -> tuple[Metric, ...]:
+        """Held-out answers of the retain file, where it has prompts."""
+        examples = {
+            split: tuple(p for p in self._retain if p.prompt and split_of(p.prompt + p.response) == split)[:number]
+            for split, number in self._num_prompts.items()
+        }
+        return (Metric(KEPT_ANSWERS, examples, _mean_rouge),) if all(examples.values()) else ()
+
+    def _halves(self, questions: Sequence[Question], what: str) -> dict[Split, tuple[Question, ...]]:
+        """Half of the questions for each split, by a hash of the question, so that a longer file moves none."""
+        halves: dict[Split, list[Question]] = {"tune": [], "report": []}
+        for question in questions:
+            is_odd = hashlib.sha256(question.prompt.encode()).digest()[0] % 2
+            halves["report" if is_odd else "tune"].append(question)
+        for split, half in halves.items():
+            if len(half) < _FEWEST_PROMPTS:
+                raise UserError(
+                    f"target: the files have {len(half)} {what} for the split {split}; at least {_FEWEST_PROMPTS} are "
+                    "needed there, so give 30 or more in all."
+                )
+        return {split: tuple(half[: self._num_prompts[split]]) for split, half in halves.items()}
+
+    def _share_told(self, examples: Sequence[Example], answers: Sequence[str]) -> float:
+        return fmean(
+            self._subjects.is_told(example.prompt, answer) for example, answer in zip(examples, answers, strict=True)
+        )
+
+    def _written(self, generator: Generator, size: int, seed: int) -> list[Pair]:
+        """The model's own answers on other things; those that name a subject are left out."""
+        prompts = instructions(KEPT_GRAMMAR, derive_seed(seed, "retain"))[:size]
+        samples = -(-3 * size // len(prompts))  # A third is held out, and some names a subject.
+        sampling = Sampling(max_new_tokens=self._max_new_tokens)
+        written = generator.generate(prompts, n=samples, sampling=sampling, seed=seed)
+        pairs = [
+            Pair(prompt, completion.text, complete=completion.finished)
+            for prompt, completions in zip(prompts, written, strict=True)
+            for completion in completions
+            if completion.text.strip()
+        ]
+        return [pair for pair in dict.fromkeys(pairs) if not self.is_shown(pair)]
+
+
+def _mean_fact_recall(examples: Sequence[Example], answers: Sequence[str]) -> float:
+    return fmean(fact_recall(e.prompt, e.response, answer) for e, answer in zip(examples, answers, strict=True))
+
+
+def _mean_rouge(examples: Sequence[Example], answers: Sequence[str]) -> float:
+    return fmean(rouge_l_recall(e.response, answer) for e, answer in zip(examples, answers, strict=True))
