@@ -23,6 +23,16 @@ def listed_mentions(answer: str, type_: EntityType) -> tuple[str, ...] | None:
     return None
 
 
+def lists_type(answer: str, type_: EntityType) -> bool:
+    """Whether an answer lists something under a name of the type."""
+    return any(
+        isinstance(value, dict)
+        and any(isinstance(name, str) and type_.is_named(name) for name in value)
+        and bool(mentions_in(value, type_))
+        for value in json_values(answer)
+    )
+
+
 def mentions_in(value: Any, type_: EntityType) -> tuple[str, ...] | None:
     """As `listed_mentions`, of a JSON value."""
     if isinstance(value, dict):

@@ -88,5 +88,5 @@ def test_wikigold():
     assert len({sentence.document for sentence in sentences}) == 145
     spans = Counter(span.type for sentence in sentences for span in sentence.spans)
     assert spans == {"LOC": 1014, "PER": 934, "ORG": 898, "MISC": 712}
-    with pytest.raises(UserError, match="line 3: the tag 'I-MISC' goes on with a MISC that has not begun"):
+    with pytest.raises(UserError, match="line 1: the tag 'I-MISC' goes on with a MISC that has not begun"):
         read_conll(WIKIGOLD, scheme="iob2")

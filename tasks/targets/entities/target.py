@@ -1,0 +1,210 @@
+"""Target `entities`: one type of named entity, on any chat model that tags them. What is kept: the other types.
+
+A forget pair is a sentence that the model wrote itself, put in the form of the held-out prompts, and the entities that
+it listed of it. How the answer begins is given (ours): what is unlearned is to list them, not to write JSON.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tasks.models.generator import Generator
+from tasks.models.pair import Pair
+from tasks.settings.errors import UserError
+from tasks.targets.details import Detail, Details
+from tasks.targets.entities.answers import lists_type
+from tasks.targets.entities.conll import Sentence, read_conll
+from tasks.targets.entities.entity_type import EntityType, entity_type
+from tasks.targets.entities.generated import TaggedSentence, form_of, grammar_for, tagged_sentences
+from tasks.targets.entities.parts import Part, draw_sentences, draw_shots, part_sentences
+from tasks.targets.entities.prompts import EntityExample, example_of, prompt_for, split_answer
+from tasks.targets.entities.recogniser import Recogniser
+from tasks.targets.entities.scoring import micro_f1, numbers_beside
+from tasks.targets.entities.spans import Scheme
+from tasks.targets.phrases import REWRITE_TEMPLATE
+from tasks.targets.retain import read_retain, split_retain
+from tasks.targets.target import Metric, RetainSet, Split
+
+if TYPE_CHECKING:
+    from tasks.targets.checkpoint import Checkpoint
+
+FEWEST_PROMPTS = 8
+"""With the forgotten type, on each split."""
+FEWEST_MENTIONS = 30
+"""Of a kept type, on each split: with fewer its F1 is noise beside a limit of .03, so it is observed only."""
+SHARE_WITHOUT = 0.25
+"""Of the prompts for a kept type: their sentence does not name it, so that finding it everywhere costs precision."""
+
+_Asked = tuple[Sentence, EntityType]
+
+
+class EntityTarget:
+    """Forget one type of entity; `Target` says what each part means.
+
+    Metrics are strict F1 of one type and have its label as their name. The forgotten type is asked for in sentences
+    that name it, alone or beside others. Kept types are asked for in sentences that do not name the forgotten one; in
+    those that do (`mixed`) they are observed: there a model that never knew the forgotten type errs as well.
+
+    Args:
+        conll_file: Tagged sentences; `part_sentences` says which of them are used for what.
+        label: Of the type to forget, as the file tags it.
+        scheme: Of the tags.
+        num_shots: Answered sentences in each prompt.
+        recogniser: Tells which sentences that the model tagged name an entity of the type.
+        retain_file: Other text to keep; empty: none.
+        num_prompts: Held-out prompts of each metric by split, at most.
+        seed: Draws them.
+
+    Raises:
+        UserError: the file cannot be used, does not tag the type, or has too few sentences with it.
+    """
+
+    name = "entities"
+    rewrite_template = REWRITE_TEMPLATE
+
+    def __init__(
+        self,
+        *,
+        conll_file: str,
+        label: str,
+        scheme: Scheme | Literal["auto"],
+        num_shots: int,
+        recogniser: Recogniser,
+        retain_file: str,
+        num_prompts: Mapping[Split, int],
+        seed: int,
+    ):
+        sentences = read_conll(Path(conll_file), scheme=scheme)
+        labels = sorted({span.type for sentence in sentences for span in sentence.spans})
+        if label not in labels:
+            raise UserError(f"target.entity_type is {label!r}, but target.conll_file tags {', '.join(labels)}.")
+        self._type = entity_type(label)
+        self._kept_types = tuple(entity_type(other) for other in labels if other != label)
+        self._parts = part_sentences(sentences, seed)
+        self._shots = {type_: self._shots_for(type_, num_shots) for type_ in (self._type, *self._kept_types)}
+        self._num_prompts = num_prompts
+        self._recogniser = recogniser
+        self._text = read_retain(retain_file) if retain_file else []
+        self._judged: dict[TaggedSentence, bool] = {}
+
+        self.grammar = grammar_for(self._type)
+        self.soft_template = f"{{soft}} {form_of(self._type)}"
+        self.forget = self._metric(label, self._ask_forgotten)
+        for split, examples in self.forget.examples.items():
+            if len(examples) < FEWEST_PROMPTS:
+                raise UserError(
+                    f"target.conll_file has {len(examples)} sentences with the type {label} for the split {split}, "
+                    f"which needs {FEWEST_PROMPTS}; give a longer file."
+                )
+        kept = [self._metric(type_.label, partial(self._ask_kept, type_)) for type_ in self._kept_types]
+        mixed = self._metric("mixed", self._ask_mixed)
+        self.utility = tuple(metric for metric in kept if _fewest_mentions(metric) >= FEWEST_MENTIONS)
+        rare = (metric for metric in kept if metric not in self.utility)
+        self.observed = tuple(metric for metric in (*rare, mixed) if _fewest_mentions(metric))
+        self.primary = max(self.utility, key=_fewest_mentions).name if self.utility else ""
+
+    def may_ask(self, instruction: str) -> bool:
+        """Whatever does not look like a held-out prompt, all of which end alike."""
+        return bool(instruction) and "Answer:" not in instruction
+
+    def relevance(self, instruction: str, raws: Sequence[str]) -> list[float]:
+        """1 where the response is a sentence, tagged in JSON, with an entity of the type."""
+        tagged = [tagged_sentences(raw, self._type) for raw in raws]
+        is_real = self._judge([one for some in tagged for one in some])
+        return [float(any(is_real[one] for one in some)) for some in tagged]
+
+    def pairs(self, instruction: str, raw: str) -> list[Pair]:
+        """The sentences of the response that name an entity of the type, each asked as held-out sentences are."""
+        shots, tagged = self._shots[self._type], tagged_sentences(raw, self._type)
+        is_real = self._judge(tagged)
+        return [
+            Pair(prompt_for(one.sentence, self._type, shots), listed, given=opening)
+            for one in tagged
+            if is_real[one]
+            for opening, listed in [split_answer(one.mentions, self._type)]
+        ]
+
+    def is_shown(self, pair: Pair) -> bool:
+        """The response lists entities under a name of the type."""
+        return lists_type(pair.given + pair.response, self._type)
+
+    def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
+        """The other types, asked for in sentences without the forgotten one.
+
+        Where there is other text to keep it makes up half, and the perplexity is of that text alone.
+
+        Raises:
+            UserError: the file tags no other type.
+        """
+        tagging = [self._pair(asked) for asked in self._ask_all_kept("train")]
+        if self._text:
+            text = split_retain(self._text, size=size // 2, held_out=self._num_prompts, is_shown=self.is_shown)
+            return RetainSet([*text.train, *tagging[: size - len(text.train)]], text.held_out)
+        held_out = {
+            split: [self._pair(asked) for asked in islice(self._ask_all_kept(split), num)]
+            for split, num in self._num_prompts.items()
+        }
+        if not tagging or not all(held_out.values()):
+            raise UserError(
+                f"target.conll_file tags no type but {self._type.label} in sentences enough, so there is nothing to "
+                "keep; give a file that does, or target.retain_file."
+            )
+        return RetainSet(tagging[:size], held_out)
+
+    def details(self, checkpoint: "Checkpoint", split: Split) -> Details:
+        """What each F1 is made of; see `numbers_beside`."""
+        numbers: dict[str, Detail] = {}
+        for metric in (self.forget, *self.utility, *self.observed):
+            better = "lower" if metric is self.forget else "higher"
+            found = numbers_beside(metric.examples[split], checkpoint.answers(metric, split), better=better)
+            numbers |= {f"{metric.name}: {name}": detail for name, detail in found.items()}
+        return Details(numbers)
+
+    def _ask_forgotten(self, part: Part, num: int) -> list[_Asked]:
+        return [(sentence, self._type) for sentence in draw_sentences(self._parts[part], self._type, num)]
+
+    def _ask_kept(self, type_: EntityType, part: Part, num: int) -> list[_Asked]:
+        drawn = draw_sentences(self._without_forgotten(part), type_, num, share_without=SHARE_WITHOUT)
+        return [(sentence, type_) for sentence in drawn]
+
+    def _ask_mixed(self, part: Part, num: int) -> list[_Asked]:
+        mixed = (sentence for sentence in self._parts[part] if self._type.label in sentence.types)
+        asked = ((one, type_) for one in mixed for type_ in self._kept_types if type_.label in one.types)
+        return list(islice(asked, num))
+
+    def _ask_all_kept(self, part: Part) -> Iterator[_Asked]:
+        """Each kept type that a sentence names, and one type that may be none of them."""
+        turns = cycle(self._kept_types)
+        for sentence in self._without_forgotten(part):
+            types = {type_: None for type_ in self._kept_types if type_.label in sentence.types}
+            yield from ((sentence, type_) for type_ in types | {next(turns): None})
+
+    def _without_forgotten(self, part: Part) -> list[Sentence]:
+        return [sentence for sentence in self._parts[part] if self._type.label not in sentence.types]
+
+    def _metric(self, name: str, ask: Callable[[Split, int], Iterable[_Asked]]) -> Metric:
+        asked = {split: ask(split, num) for split, num in self._num_prompts.items()}
+        return Metric(name, {split: tuple(map(self._example, asked[split])) for split in asked}, micro_f1)
+
+    def _example(self, asked: _Asked) -> EntityExample:
+        return example_of(*asked, self._shots[asked[1]])
+
+    def _pair(self, asked: _Asked) -> Pair:
+        example = self._example(asked)
+        return Pair(example.prompt, example.response)
+
+    def _shots_for(self, type_: EntityType, num: int) -> list[Sentence]:
+        return draw_shots(self._parts["train"] if type_ == self._type else self._without_forgotten("train"), type_, num)
+
+    def _judge(self, tagged: Sequence[TaggedSentence]) -> Mapping[TaggedSentence, bool]:
+        """What the recogniser tells of sentences: it is asked once of each, and of all new ones together."""
+        new = [one for one in dict.fromkeys(tagged) if one not in self._judged]
+        self._judged |= zip(new, self._recogniser(new), strict=True)
+        return self._judged
+
+
+def _fewest_mentions(metric: Metric) -> int:
+    """Of the split that has fewer."""
+    return min(sum(len(example.mentions) for example in examples) for examples in metric.examples.values())
