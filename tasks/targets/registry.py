@@ -7,6 +7,7 @@ from tasks.settings.reunlearn import ForgottenTarget
 from tasks.settings.target import FIELDS, TargetSettings
 from tasks.targets.after_others import AfterOthers
 from tasks.targets.code.target import CodeTarget
+from tasks.targets.entities.target import EntityTarget
 from tasks.targets.hub_file import local_files
 from tasks.targets.lab import lab_target
 from tasks.targets.phrases import PhraseTarget
@@ -35,16 +36,20 @@ def build_target(
     Raises:
         UserError: a setting of the target is unusable, or set where it has no effect.
     """
-    target = _target(settings, num_prompts, max_new_tokens, seed)
+    target = _target(settings, num_prompts, max_new_tokens, seed, device)
     others = {
         # What was kept then is of no interest now, and may be gone.
-        one.watched_as: _target(one.target.model_copy(update={"retain_file": ""}), num_prompts, max_new_tokens, seed)
+        one.watched_as: _target(
+            one.target.model_copy(update={"retain_file": ""}), num_prompts, max_new_tokens, seed, device
+        )
         for one in forgotten
     }
     return AfterOthers(target, others) if others else target
 
 
-def _target(settings: TargetSettings, num_prompts: Mapping[Split, int], max_new_tokens: int, seed: int) -> Target:
+def _target(
+    settings: TargetSettings, num_prompts: Mapping[Split, int], max_new_tokens: int, seed: int, device: str
+) -> Target:
     for name in settings.without_effect:
         kinds = " or ".join(kind for kind, fields in FIELDS.items() if name in fields)
         raise UserError(
@@ -68,6 +73,20 @@ def _target(settings: TargetSettings, num_prompts: Mapping[Split, int], max_new_
                 gsm8k_file=settings.gsm8k_file,
                 retain_file=settings.retain_file,
                 num_prompts=num_prompts,
+            )
+        case "entities":
+            return EntityTarget(
+                conll_file=settings.conll_file,
+                scheme=settings.tag_scheme,
+                label=settings.entity_type,
+                num_shots=settings.shots,
+                gazetteer_file=settings.gazetteer_file,
+                mention_pattern=settings.mention_pattern,
+                classifier_folder=settings.classifier_folder,
+                retain_file=settings.retain_file,
+                num_prompts=num_prompts,
+                device=device,
+                seed=seed,
             )
         case _:
             return lab_target(settings.kind, num_prompts)

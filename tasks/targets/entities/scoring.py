@@ -20,8 +20,8 @@ def numbers_beside(
 ) -> dict[str, Detail]:
     """What an F1 is made of.
 
-    Precision and recall; the share of answers that cannot be read; the share of what is listed that its sentence does
-    not name; and the F1 on sentences with and without entities of other types, where there are both.
+    Precision and recall; the share of answers that cannot be read, and that of what is listed which its sentence does
+    not name.
 
     Args:
         examples: At least one.
@@ -42,11 +42,19 @@ def numbers_beside(
     ]
     if named:
         numbers["listed but not in the sentence"] = Detail(named.count(False) / len(named), "", len(named))
-    for is_mixed, where in ((False, "alone"), (True, "beside other types")):
-        some = [i for i, example in enumerate(examples) if example.is_mixed == is_mixed]
-        if 0 < len(some) < num:
-            f1 = _counts([examples[i] for i in some], [answers[i] for i in some]).f1
-            numbers[f"F1 {where}"] = Detail(f1, better, len(some))
+    return numbers
+
+
+def f1_by_sentence(
+    examples: Sequence[EntityExample], answers: Sequence[str], *, better: Literal["higher", "lower"]
+) -> dict[str, Detail]:
+    """The F1 in sentences that name other types too, and in those that do not, where there are any."""
+    numbers = {}
+    for is_mixed, name in ((True, "F1 in mixed sentences"), (False, "F1 in other sentences")):
+        some = [number for number, example in enumerate(examples) if example.is_mixed == is_mixed]
+        if some:
+            f1 = micro_f1([examples[number] for number in some], [answers[number] for number in some])
+            numbers[name] = Detail(f1, better, len(some))
     return numbers
 
 

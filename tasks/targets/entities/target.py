@@ -8,32 +8,30 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from tasks.models.generator import Generator
 from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
+from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.details import Detail, Details
 from tasks.targets.entities.answers import lists_type
 from tasks.targets.entities.conll import Sentence, read_conll
 from tasks.targets.entities.entity_type import EntityType, entity_type
 from tasks.targets.entities.generated import TaggedSentence, form_of, grammar_for, tagged_sentences
-from tasks.targets.entities.parts import Part, draw_sentences, draw_shots, part_sentences
+from tasks.targets.entities.parts import LONGEST_SHOT, Part, draw_sentences, draw_shots, part_sentences
 from tasks.targets.entities.prompts import EntityExample, example_of, prompt_for, split_answer
-from tasks.targets.entities.recogniser import Recogniser
-from tasks.targets.entities.scoring import micro_f1, numbers_beside
+from tasks.targets.entities.recogniser import open_recogniser
+from tasks.targets.entities.scoring import f1_by_sentence, micro_f1, numbers_beside
 from tasks.targets.entities.spans import Scheme
 from tasks.targets.phrases import REWRITE_TEMPLATE
 from tasks.targets.retain import read_retain, split_retain
 from tasks.targets.target import Metric, RetainSet, Split
 
-if TYPE_CHECKING:
-    from tasks.targets.checkpoint import Checkpoint
-
 FEWEST_PROMPTS = 8
 """With the forgotten type, on each split."""
 FEWEST_MENTIONS = 30
-"""Of a kept type, on each split: with fewer its F1 is noise beside a limit of .03, so it is observed only."""
+"""Of a kept type, on each split: with fewer its F1 is noise beside a limit of .03, so it is only observed."""
 SHARE_WITHOUT = 0.25
 """Of the prompts for a kept type: their sentence does not name it, so that finding it everywhere costs precision."""
 
@@ -52,10 +50,13 @@ class EntityTarget:
         label: Of the type to forget, as the file tags it.
         scheme: Of the tags.
         num_shots: Answered sentences in each prompt.
-        recogniser: Tells which sentences that the model tagged name an entity of the type.
+        gazetteer_file: Tells which sentences that the model tagged name an entity of the type; or one of the next two.
+        mention_pattern: See `open_recogniser`, as for the next.
+        classifier_folder: A token classifier.
         retain_file: Other text to keep; empty: none.
         num_prompts: Held-out prompts of each metric by split, at most.
-        seed: Draws them.
+        device: Where a classifier runs.
+        seed: Draws the prompts.
 
     Raises:
         UserError: the file cannot be used, does not tag the type, or has too few sentences with it.
@@ -71,11 +72,16 @@ class EntityTarget:
         label: str,
         scheme: Scheme | Literal["auto"],
         num_shots: int,
-        recogniser: Recogniser,
+        gazetteer_file: str,
+        mention_pattern: str,
+        classifier_folder: str,
         retain_file: str,
         num_prompts: Mapping[Split, int],
+        device: str,
         seed: int,
     ):
+        if not conll_file:
+            raise UserError("target.conll_file is empty; give a file of tagged sentences.")
         sentences = read_conll(Path(conll_file), scheme=scheme)
         labels = sorted({span.type for sentence in sentences for span in sentence.spans})
         if label not in labels:
@@ -83,10 +89,24 @@ class EntityTarget:
         self._type = entity_type(label)
         self._kept_types = tuple(entity_type(other) for other in labels if other != label)
         self._parts = part_sentences(sentences, seed)
-        self._shots = {type_: self._shots_for(type_, num_shots) for type_ in (self._type, *self._kept_types)}
+        self._shots = {
+            type_: draw_shots(self._without_forgotten("train"), type_, num_shots) for type_ in self._kept_types
+        }
+        self._shots[self._type] = draw_shots(self._parts["train"], self._type, num_shots)
+        if (num := len(self._shots[self._type])) < num_shots:
+            raise UserError(
+                f"target.shots is {num_shots}, but target.conll_file has sentences of at most {LONGEST_SHOT} tokens "
+                f"for {num} shots of the type {label} beside the held-out ones; lower it, or give a longer file."
+            )
         self._num_prompts = num_prompts
-        self._recogniser = recogniser
-        self._text = read_retain(retain_file) if retain_file else []
+        self._recogniser = open_recogniser(
+            self._type,
+            gazetteer_file=gazetteer_file,
+            pattern=mention_pattern,
+            classifier_folder=classifier_folder,
+            device=device,
+        )
+        self._text = read_retain(retain_file, is_shown=self.is_shown) if retain_file else []
         self._judged: dict[TaggedSentence, bool] = {}
 
         self.grammar = grammar_for(self._type)
@@ -98,12 +118,14 @@ class EntityTarget:
                     f"target.conll_file has {len(examples)} sentences with the type {label} for the split {split}, "
                     f"which needs {FEWEST_PROMPTS}; give a longer file."
                 )
-        kept = [self._metric(type_.label, partial(self._ask_kept, type_)) for type_ in self._kept_types]
+        number = {type_: self._fewest_mentions(type_) for type_ in self._kept_types}
+        kept = {type_: self._metric(type_.label, partial(self._ask_kept, type_)) for type_ in number if number[type_]}
+        frequent = [type_ for type_ in kept if number[type_] >= FEWEST_MENTIONS]
+        self.utility = tuple(kept[type_] for type_ in frequent)
+        self.primary = max(frequent, key=number.__getitem__).label if frequent else ""
+        rare = (metric for type_, metric in kept.items() if type_ not in frequent)
         mixed = self._metric("mixed", self._ask_mixed)
-        self.utility = tuple(metric for metric in kept if _fewest_mentions(metric) >= FEWEST_MENTIONS)
-        rare = (metric for metric in kept if metric not in self.utility)
-        self.observed = tuple(metric for metric in (*rare, mixed) if _fewest_mentions(metric))
-        self.primary = max(self.utility, key=_fewest_mentions).name if self.utility else ""
+        self.observed = (*rare, *([mixed] if all(mixed.examples.values()) else []))
 
     def may_ask(self, instruction: str) -> bool:
         """Whatever does not look like a held-out prompt, all of which end alike."""
@@ -140,7 +162,7 @@ class EntityTarget:
         """
         tagging = [self._pair(asked) for asked in self._ask_all_kept("train")]
         if self._text:
-            text = split_retain(self._text, size=size // 2, held_out=self._num_prompts, is_shown=self.is_shown)
+            text = split_retain(self._text, size=size // 2, held_out=self._num_prompts)
             return RetainSet([*text.train, *tagging[: size - len(text.train)]], text.held_out)
         held_out = {
             split: [self._pair(asked) for asked in islice(self._ask_all_kept(split), num)]
@@ -153,12 +175,15 @@ class EntityTarget:
             )
         return RetainSet(tagging[:size], held_out)
 
-    def details(self, checkpoint: "Checkpoint", split: Split) -> Details:
-        """What each F1 is made of; see `numbers_beside`."""
+    def details(self, checkpoint: Checkpoint, split: Split) -> Details:
+        """What each F1 is made of, and that of the forgotten type in mixed sentences."""
         numbers: dict[str, Detail] = {}
         for metric in (self.forget, *self.utility, *self.observed):
             better = "lower" if metric is self.forget else "higher"
-            found = numbers_beside(metric.examples[split], checkpoint.answers(metric, split), better=better)
+            examples, answers = metric.examples[split], checkpoint.answers(metric, split)
+            found = numbers_beside(examples, answers, better=better)
+            if metric is self.forget:
+                found |= f1_by_sentence(examples, answers, better=better)
             numbers |= {f"{metric.name}: {name}": detail for name, detail in found.items()}
         return Details(numbers)
 
@@ -184,6 +209,11 @@ class EntityTarget:
     def _without_forgotten(self, part: Part) -> list[Sentence]:
         return [sentence for sentence in self._parts[part] if self._type.label not in sentence.types]
 
+    def _fewest_mentions(self, type_: EntityType) -> int:
+        """Of a kept type, on the split that has fewer."""
+        splits = map(self._without_forgotten, self._num_prompts)
+        return min(sum(len(sentence.mentions(type_.label)) for sentence in sentences) for sentences in splits)
+
     def _metric(self, name: str, ask: Callable[[Split, int], Iterable[_Asked]]) -> Metric:
         asked = {split: ask(split, num) for split, num in self._num_prompts.items()}
         return Metric(name, {split: tuple(map(self._example, asked[split])) for split in asked}, micro_f1)
@@ -195,16 +225,8 @@ class EntityTarget:
         example = self._example(asked)
         return Pair(example.prompt, example.response)
 
-    def _shots_for(self, type_: EntityType, num: int) -> list[Sentence]:
-        return draw_shots(self._parts["train"] if type_ == self._type else self._without_forgotten("train"), type_, num)
-
     def _judge(self, tagged: Sequence[TaggedSentence]) -> Mapping[TaggedSentence, bool]:
         """What the recogniser tells of sentences: it is asked once of each, and of all new ones together."""
         new = [one for one in dict.fromkeys(tagged) if one not in self._judged]
         self._judged |= zip(new, self._recogniser(new), strict=True)
         return self._judged
-
-
-def _fewest_mentions(metric: Metric) -> int:
-    """Of the split that has fewer."""
-    return min(sum(len(example.mentions) for example in examples) for examples in metric.examples.values())

@@ -2,7 +2,6 @@ from collections import Counter
 
 import pytest
 
-from tasks.settings.errors import UserError
 from tasks.targets.entities.conll import Sentence, read_conll
 from tasks.targets.entities.entity_type import entity_type
 from tasks.targets.entities.parts import LONGEST_SHOT, draw_sentences, draw_shots, part_sentences
@@ -56,10 +55,9 @@ def test_every_fourth_shot_lacks_the_type():
     assert draw_shots(sentences, PERSON, 0) == []
 
 
-def test_too_few_short_sentences_for_shots_are_refused():
+def test_long_sentences_are_no_shots():
     long = Sentence(("Ada",) * (LONGEST_SHOT + 1), (Span(0, 1, "PER"),), 0)
-    with pytest.raises(UserError, match=r"target\.shots is 3, but .* short sentences for 2 shots of the type PER"):
-        draw_shots([sentence(0), sentence(1), long], PERSON, 3)
+    assert draw_shots([long, sentence(0), sentence(1)], PERSON, 3) == [sentence(0), sentence(1)]
 
 
 @needs_wikigold

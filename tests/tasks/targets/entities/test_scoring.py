@@ -4,7 +4,7 @@ from tasks.targets.details import Detail
 from tasks.targets.entities.conll import Sentence
 from tasks.targets.entities.entity_type import entity_type
 from tasks.targets.entities.prompts import example_of
-from tasks.targets.entities.scoring import micro_f1, numbers_beside
+from tasks.targets.entities.scoring import f1_by_sentence, micro_f1, numbers_beside
 from tasks.targets.entities.spans import Span
 
 PERSON = entity_type("PER")
@@ -22,8 +22,10 @@ def test_by_hand():
         "recall": Detail(2 / 4, "lower", 3),
         "unreadable answers": Detail(1 / 3, "", 3),
         "listed but not in the sentence": Detail(1 / 4, "", 4),
-        "F1 alone": Detail(2 / 3, "lower", 1),
-        "F1 beside other types": Detail(2 / (2 + 2 + 1), "lower", 2),
+    }
+    assert f1_by_sentence(examples, answers, better="lower") == {
+        "F1 in other sentences": Detail(2 / 3, "lower", 1),
+        "F1 in mixed sentences": Detail(2 / (2 + 2 + 1), "lower", 2),
     }
 
 
@@ -32,5 +34,6 @@ def test_all_right_and_nothing_found():
     assert micro_f1([ALONE, MIXED], ["", '{"person": []}']) == 0
 
 
-def test_of_sentences_of_one_kind_no_f1_apart_is_told():
+def test_what_there_is_nothing_of_is_not_told():
     assert set(numbers_beside([ALONE], ["{}"], better="higher")) == {"precision", "recall", "unreadable answers"}
+    assert set(f1_by_sentence([ALONE], ["{}"], better="higher")) == {"F1 in other sentences"}
