@@ -4,9 +4,9 @@ A forget pair is a sentence that the model wrote itself, put in the form of the 
 it listed of it. How the answer begins is given (ours): what is unlearned is to list them, not to write JSON.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -16,11 +16,10 @@ from tasks.settings.errors import UserError
 from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.details import Detail, Details
 from tasks.targets.entities.answers import lists_type
-from tasks.targets.entities.conll import Sentence, read_conll
-from tasks.targets.entities.entity_type import EntityType, entity_type
+from tasks.targets.entities.conll import read_conll
 from tasks.targets.entities.generated import TaggedSentence, form_of, grammar_for, tagged_sentences
-from tasks.targets.entities.parts import LONGEST_SHOT, Part, draw_sentences, draw_shots, part_sentences
-from tasks.targets.entities.prompts import EntityExample, example_of, prompt_for, split_answer
+from tasks.targets.entities.prompts import EntityExample, split_answer
+from tasks.targets.entities.questions import Questions
 from tasks.targets.entities.recogniser import open_recogniser
 from tasks.targets.entities.scoring import f1_by_sentence, micro_f1, numbers_beside
 from tasks.targets.entities.spans import Scheme
@@ -32,10 +31,6 @@ FEWEST_PROMPTS = 8
 """With the forgotten type, on each split."""
 FEWEST_MENTIONS = 30
 """Of a kept type, on each split: with fewer its F1 is noise beside a limit of .03, so it is only observed."""
-SHARE_WITHOUT = 0.25
-"""Of the prompts for a kept type: their sentence does not name it, so that finding it everywhere costs precision."""
-
-_Asked = tuple[Sentence, EntityType]
 
 
 class EntityTarget:
@@ -46,7 +41,7 @@ class EntityTarget:
     those that do (`mixed`) they are observed: there a model that never knew the forgotten type errs as well.
 
     Args:
-        conll_file: Tagged sentences; `part_sentences` says which of them are used for what.
+        conll_file: Tagged sentences.
         label: Of the type to forget, as the file tags it.
         scheme: Of the tags.
         num_shots: Answered sentences in each prompt.
@@ -59,7 +54,7 @@ class EntityTarget:
         seed: Draws the prompts.
 
     Raises:
-        UserError: the file cannot be used, does not tag the type, or has too few sentences with it.
+        UserError: a file cannot be used, or has too few sentences with the type.
     """
 
     name = "entities"
@@ -83,21 +78,8 @@ class EntityTarget:
         if not conll_file:
             raise UserError("target.conll_file is empty; give a file of tagged sentences.")
         sentences = read_conll(Path(conll_file), scheme=scheme)
-        labels = sorted({span.type for sentence in sentences for span in sentence.spans})
-        if label not in labels:
-            raise UserError(f"target.entity_type is {label!r}, but target.conll_file tags {', '.join(labels)}.")
-        self._type = entity_type(label)
-        self._kept_types = tuple(entity_type(other) for other in labels if other != label)
-        self._parts = part_sentences(sentences, seed)
-        self._shots = {
-            type_: draw_shots(self._without_forgotten("train"), type_, num_shots) for type_ in self._kept_types
-        }
-        self._shots[self._type] = draw_shots(self._parts["train"], self._type, num_shots)
-        if (num := len(self._shots[self._type])) < num_shots:
-            raise UserError(
-                f"target.shots is {num_shots}, but target.conll_file has sentences of at most {LONGEST_SHOT} tokens "
-                f"for {num} shots of the type {label} beside the held-out ones; lower it, or give a longer file."
-            )
+        self._questions = Questions(sentences, label, num_shots=num_shots, seed=seed)
+        self._type = self._questions.forgotten
         self._num_prompts = num_prompts
         self._recogniser = open_recogniser(
             self._type,
@@ -111,21 +93,15 @@ class EntityTarget:
 
         self.grammar = grammar_for(self._type)
         self.soft_template = f"{{soft}} {form_of(self._type)}"
-        self.forget = self._metric(label, self._ask_forgotten)
+        self.forget = self._metric(label, self._questions.of_forgotten)
         for split, examples in self.forget.examples.items():
             if len(examples) < FEWEST_PROMPTS:
                 raise UserError(
                     f"target.conll_file has {len(examples)} sentences with the type {label} for the split {split}, "
                     f"which needs {FEWEST_PROMPTS}; give a longer file."
                 )
-        number = {type_: self._fewest_mentions(type_) for type_ in self._kept_types}
-        kept = {type_: self._metric(type_.label, partial(self._ask_kept, type_)) for type_ in number if number[type_]}
-        frequent = [type_ for type_ in kept if number[type_] >= FEWEST_MENTIONS]
-        self.utility = tuple(kept[type_] for type_ in frequent)
-        self.primary = max(frequent, key=number.__getitem__).label if frequent else ""
-        rare = (metric for type_, metric in kept.items() if type_ not in frequent)
-        mixed = self._metric("mixed", self._ask_mixed)
-        self.observed = (*rare, *([mixed] if all(mixed.examples.values()) else []))
+        self.utility, self.observed = self._kept_metrics()
+        self.primary = max(self.utility, key=_num_prompts).name if self.utility else ""
 
     def may_ask(self, instruction: str) -> bool:
         """Whatever does not look like a held-out prompt, all of which end alike."""
@@ -139,10 +115,10 @@ class EntityTarget:
 
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
         """The sentences of the response that name an entity of the type, each asked as held-out sentences are."""
-        shots, tagged = self._shots[self._type], tagged_sentences(raw, self._type)
+        tagged = tagged_sentences(raw, self._type)
         is_real = self._judge(tagged)
         return [
-            Pair(prompt_for(one.sentence, self._type, shots), listed, given=opening)
+            Pair(self._questions.of_sentence(one.sentence), listed, given=opening)
             for one in tagged
             if is_real[one]
             for opening, listed in [split_answer(one.mentions, self._type)]
@@ -158,14 +134,14 @@ class EntityTarget:
         Where there is other text to keep it makes up half, and the perplexity is of that text alone.
 
         Raises:
-            UserError: the file tags no other type.
+            UserError: there is nothing to keep.
         """
-        tagging = [self._pair(asked) for asked in self._ask_all_kept("train")]
+        tagging = [_pair(example) for example in self._questions.of_all_kept("train")]
         if self._text:
             text = split_retain(self._text, size=size // 2, held_out=self._num_prompts)
             return RetainSet([*text.train, *tagging[: size - len(text.train)]], text.held_out)
         held_out = {
-            split: [self._pair(asked) for asked in islice(self._ask_all_kept(split), num)]
+            split: [_pair(example) for example in islice(self._questions.of_all_kept(split), num)]
             for split, num in self._num_prompts.items()
         }
         if not tagging or not all(held_out.values()):
@@ -187,46 +163,30 @@ class EntityTarget:
             numbers |= {f"{metric.name}: {name}": detail for name, detail in found.items()}
         return Details(numbers)
 
-    def _ask_forgotten(self, part: Part, num: int) -> list[_Asked]:
-        return [(sentence, self._type) for sentence in draw_sentences(self._parts[part], self._type, num)]
+    def _kept_metrics(self) -> tuple[tuple[Metric, ...], tuple[Metric, ...]]:
+        """Those of kept types that limits are set on, and those that are only observed."""
+        held, observed = [], []
+        for type_ in self._questions.kept:
+            fewest = min(self._questions.num_mentions(type_, split) for split in self._num_prompts)
+            metric = self._metric(type_.label, partial(self._questions.of_kept, type_))
+            (held if fewest >= FEWEST_MENTIONS else observed).append(metric)
+        observed.append(self._metric("mixed", self._questions.of_mixed))
+        return tuple(held), tuple(metric for metric in observed if all(metric.examples.values()))
 
-    def _ask_kept(self, type_: EntityType, part: Part, num: int) -> list[_Asked]:
-        drawn = draw_sentences(self._without_forgotten(part), type_, num, share_without=SHARE_WITHOUT)
-        return [(sentence, type_) for sentence in drawn]
-
-    def _ask_mixed(self, part: Part, num: int) -> list[_Asked]:
-        mixed = (sentence for sentence in self._parts[part] if self._type.label in sentence.types)
-        asked = ((one, type_) for one in mixed for type_ in self._kept_types if type_.label in one.types)
-        return list(islice(asked, num))
-
-    def _ask_all_kept(self, part: Part) -> Iterator[_Asked]:
-        """Each kept type that a sentence names, and one type that may be none of them."""
-        turns = cycle(self._kept_types)
-        for sentence in self._without_forgotten(part):
-            types = {type_: None for type_ in self._kept_types if type_.label in sentence.types}
-            yield from ((sentence, type_) for type_ in types | {next(turns): None})
-
-    def _without_forgotten(self, part: Part) -> list[Sentence]:
-        return [sentence for sentence in self._parts[part] if self._type.label not in sentence.types]
-
-    def _fewest_mentions(self, type_: EntityType) -> int:
-        """Of a kept type, on the split that has fewer."""
-        splits = map(self._without_forgotten, self._num_prompts)
-        return min(sum(len(sentence.mentions(type_.label)) for sentence in sentences) for sentences in splits)
-
-    def _metric(self, name: str, ask: Callable[[Split, int], Iterable[_Asked]]) -> Metric:
-        asked = {split: ask(split, num) for split, num in self._num_prompts.items()}
-        return Metric(name, {split: tuple(map(self._example, asked[split])) for split in asked}, micro_f1)
-
-    def _example(self, asked: _Asked) -> EntityExample:
-        return example_of(*asked, self._shots[asked[1]])
-
-    def _pair(self, asked: _Asked) -> Pair:
-        example = self._example(asked)
-        return Pair(example.prompt, example.response)
+    def _metric(self, name: str, ask: Callable[[Split, int], list[EntityExample]]) -> Metric:
+        return Metric(name, {split: tuple(ask(split, num)) for split, num in self._num_prompts.items()}, micro_f1)
 
     def _judge(self, tagged: Sequence[TaggedSentence]) -> Mapping[TaggedSentence, bool]:
         """What the recogniser tells of sentences: it is asked once of each, and of all new ones together."""
         new = [one for one in dict.fromkeys(tagged) if one not in self._judged]
         self._judged |= zip(new, self._recogniser(new), strict=True)
         return self._judged
+
+
+def _pair(example: EntityExample) -> Pair:
+    return Pair(example.prompt, example.response)
+
+
+def _num_prompts(metric: Metric) -> int:
+    """Of the split that has fewer."""
+    return min(map(len, metric.examples.values()))
