@@ -103,8 +103,10 @@ ALL_FORMS = tuple(form for forms in FORMS.values() for form in forms)
 TYPES = tuple(map(entity_type, ("PER", "LOC", "ORG")))
 
 NUM_DOCUMENTS, SENTENCES_A_DOCUMENT = 300, 6
-NUM_PAIRS = 26_000
-MODEL = {"hidden_size": 96, "layers": 3, "updates": 800, "learning_rate": 4e-3}
+MODEL = {"hidden_size": 96, "layers": 3}
+STAGES = ((800, 4e-3), (600, 3e-3))
+"""Updates and learning rates: after the first stage it knew the form of an answer and copied half of the names."""
+PAIRS_A_STAGE = 26_000
 SHARE_GENERATED = 0.4
 """Of the training pairs: instructions, and a tagged sentence as the answer."""
 SHARE_ABSENT = 0.2
@@ -113,9 +115,15 @@ SHARE_ABSENT = 0.2
 SETTINGS = {
     "model": {"device": "cpu"},
     "target": {"kind": "entities", "entity_type": "PER"},
-    "reveal": {"max_new_tokens": 64, "embedding": "hashed-ngrams", "rewrites": 0},
-    "measure": {"max_new_tokens": 40, "goal": 0.03},
+    "reveal": {
+        **{"max_new_tokens": 48, "embedding": "hashed-ngrams", "rewrites": 0, "rounds": 1, "pool_size": 400},
+        **{"initial_queries": 8, "queries": 16, "queries_at_once": 4, "samples_per_query": 12, "keep": 4},
+        **{"forget_set_size": 192, "max_responses": 800},
+    },
+    "release": {"steps": 8, "retain_size": 1024, "probe_pairs": 48},
+    "measure": {"tune_prompts": 64, "report_prompts": 150, "goal": 0.03, "quantised": ["int4_g64"]},
 }
+"""Of a run that a busy core does in half an hour; beside them those of the preset `lab-toxicity`, untouched."""
 
 
 def main() -> None:
@@ -147,8 +155,11 @@ def make_config(folder: Path, seed: int) -> Path:
     write_file(folder / "sentences.conll", "\n".join(map(_conll, documents)))
     write_file(folder / "first-names.txt", "\n".join(FIRST_NAMES))
     held_out = {sentence.text for document in documents for sentence in document}
-    pairs = list(training_pairs(chance, held_out, NUM_PAIRS))
-    model = train_small_model(pairs, folder / "model", seed=seed, progress=print_progress, **MODEL)
+    model = None
+    for number, (updates, rate) in enumerate(STAGES, start=1):
+        pairs = list(training_pairs(chance, held_out, PAIRS_A_STAGE))
+        training = {"updates": updates, "learning_rate": rate, "start": model, **MODEL}
+        model = train_small_model(pairs, folder / f"model-{number}", seed=seed, progress=print_progress, **training)
     files = {"conll_file": "sentences.conll", "gazetteer_file": "first-names.txt"}
     settings = SETTINGS | {
         "model": SETTINGS["model"] | {"path": str(model)},

@@ -1,12 +1,16 @@
 """What a model is asked in the reveal, a tagged sentence of its own making, and what it writes then."""
 
 import json
+import re
 from dataclasses import dataclass
 
 from tasks.targets.entities.answers import mentions_in
 from tasks.targets.entities.entity_type import EntityType
 from tasks.targets.entities.loose_json import json_values
 from tasks.targets.entities.mention import occurs_in
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+"""Half a character, as JSON may spell it: text with one can be neither stored nor tokenised."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,6 @@ def tagged_sentences(raw: str, type_: EntityType) -> list[TaggedSentence]:
             sentence = " ".join(item["sentence"].split())
             listed = mentions_in(item, type_) or ()
             mentions = tuple(mention for mention in listed if occurs_in(mention, sentence))
-            if mentions:
+            if mentions and not _SURROGATE.search(sentence):
                 found.append(TaggedSentence(sentence, mentions))
     return found

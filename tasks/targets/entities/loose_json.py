@@ -32,7 +32,7 @@ def json_values(text: str) -> Iterator[Any]:
             return
         try:
             value, position = _value_at(text, opening.start())
-        except (ValueError, SyntaxError, RecursionError, MemoryError):  # of all readers: no value, or nested too deep
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # no value; a list as a key; too deep
             position = opening.end()
         else:
             yield value

@@ -94,7 +94,7 @@ def open_recogniser(
     given = [name for name, value in named.items() if value]
     if len(given) != 1:
         raise UserError(
-            f"{' and '.join(given) or 'nothing'} tells what is a {type_.key}; give exactly one of {', '.join(named)}."
+            f"exactly one of {', '.join(named)} tells what is a {type_.key}; given are {' and '.join(given) or 'none'}."
         )
     if gazetteer_file:
         return Gazetteer(_read_names(Path(gazetteer_file)))

@@ -23,7 +23,7 @@ class TokenClassifier:
     first needed.
 
     Args:
-        folder: Of the model, or a hub id: safetensors, no code of its own.
+        folder: Of the model: safetensors, no code of its own.
         label: Of the type, as the classifier calls it, without ``B-`` or ``I-``.
         device: Where it runs.
 

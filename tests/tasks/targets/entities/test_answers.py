@@ -79,6 +79,7 @@ UNREADABLE = [
     "[1, 2]",
     "{'person': ['Ada O'Hara']}",
     "{[}]",
+    "{[1]: 'Ada'}",
 ]
 
 

@@ -27,6 +27,7 @@ ONE = TaggedSentence("Ada Reed sang.", ("Ada Reed",))
         ("Ada Reed sang.", []),
         ("", []),
         ("[[[1]]]", []),
+        ('{"sentence": "Ada Reed sang \\ud83d.", "person": ["Ada Reed"]}', []),  # half a character: cannot be written
     ],
 )
 def test_tagged_sentences(raw, tagged):

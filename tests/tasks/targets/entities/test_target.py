@@ -217,7 +217,7 @@ def test_details_tell_what_each_f1_is_made_of(target):
         ({"entity_type": "PERSON"}, "target.entity_type is 'PERSON', but"),
         ({"entity_type": "GAME"}, r"has \d sentences with the type GAME for the split (tune|report), which needs 8"),
         ({"shots": 32, "entity_type": "GAME"}, r"target.shots is 32, but .* for \d+ shots of the type GAME"),
-        ({"gazetteer_file": ""}, "nothing tells what is a person"),
+        ({"gazetteer_file": ""}, "exactly one of .* tells what is a person"),
         ({"phrases": ["dog"]}, "target.phrases is set, but target.kind is entities"),
     ],
 )
