@@ -23,7 +23,7 @@ from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tasks.models.batching import batches_by_length
-from tasks.models.language_model import LanguageModel, save_language_model
+from tasks.models.language_model import LanguageModel, load_language_model, save_language_model
 from tasks.models.pair import Pair
 from tasks.release.training import endless_permutations, response_loss
 from tasks.store.seeds import derive_seed
@@ -65,6 +65,7 @@ def train_small_model(
     hidden_size: int = 128,
     layers: int = 4,
     context: int = 512,
+    start: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Train a small chat model on pairs and write its folder, which appears when it is whole.
@@ -84,6 +85,7 @@ def train_small_model(
         hidden_size: Width; a multiple of 32, which is that of a head.
         layers: Blocks.
         context: Tokens it can read at once.
+        start: Folder of such a model to go on from, with its tokens and its size; none: from scratch.
         progress: Called now and then with a line to show.
 
     Returns:
@@ -94,7 +96,11 @@ def train_small_model(
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        lm = _initial(_tokenizer(pairs, vocabulary), hidden_size, layers, context, derive_seed(seed, "weights"))
+        if start:
+            lm = load_language_model(start)
+            lm.model.train().requires_grad_(True)
+        else:
+            lm = _initial(_tokenizer(pairs, vocabulary), hidden_size, layers, context, derive_seed(seed, "weights"))
         _train(lm, pairs, updates, batch_size, learning_rate, derive_seed(seed, "order"), progress)
     finally:
         torch.set_num_threads(num_threads)

@@ -13,6 +13,7 @@ TARGETS = {
     "facts": "facts about a group of made-up authors",
     "custom": "a list of words or phrases, or what a file describes",
     "code": "writing programs",
+    "entities": "tagging one type of named entity",
 }
 """What each kind of target is, for a reader who does not know it."""
 _UNTRIED = {

@@ -9,7 +9,7 @@ from pydantic import Field
 from tasks.settings.base import Settings
 
 Rounding = Literal["int8_row", "int4_row", "int4_g32", "int4_g64", "int4_g128"]
-TargetKind = Literal["toxicity", "person", "coding", "facts", "custom", "code", "detox", "knowledge"]
+TargetKind = Literal["toxicity", "person", "coding", "facts", "custom", "code", "detox", "entities", "knowledge"]
 
 FIELDS: Mapping[TargetKind, tuple[str, ...]] = MappingProxyType(
     {
@@ -35,6 +35,10 @@ FIELDS: Mapping[TargetKind, tuple[str, ...]] = MappingProxyType(
             "retain_log_file",
             "retain_file",
         ),
+        "entities": (
+            *("conll_file", "tag_scheme", "entity_type", "shots"),
+            *("gazetteer_file", "mention_pattern", "classifier_folder", "retain_file"),
+        ),
     }
 )
 """The settings that a kind of target reads, beside `kind`; a kind that is not named reads no other."""
@@ -45,7 +49,8 @@ class TargetSettings(Settings):
 
     kind: TargetKind = "toxicity"
     """`toxicity`, `person`, `coding`, `facts`: skills of the lab model. On any model: `custom`, a list of phrases
-    or whatever a file describes; `code`, to program; `detox`, toxic answers; `knowledge`, what is known of a name."""
+    or whatever a file describes; `code`, to program; `detox`, toxic answers; `entities`, to tag one type of named
+    entity; `knowledge`, what is known of a name."""
     phrases: tuple[str, ...] = ()
     """`custom`: the words or phrases to forget; whole words, upper and lower case alike."""
     instructions: tuple[tuple[str, ...], ...] = ()
@@ -92,6 +97,22 @@ class TargetSettings(Settings):
     """`knowledge`: questions of the same kind that the model never saw, in the same form, for membership inference."""
     retain_log_file: str = ""
     """`knowledge`: open-unlearning's `TOFU_EVAL.json` of a model that never learned the answers, for forget quality."""
+    conll_file: str = ""
+    """`entities`: tagged sentences, by which it is measured: a token and its tag a line, an empty line after each
+    sentence."""
+    tag_scheme: Literal["auto", "iob1", "iob2", "bioes"] = "auto"
+    """`entities`: how the tags are written; `auto`: found out from them."""
+    entity_type: str = ""
+    """`entities`: the type to forget, as the file tags it, such as `PER`; the others are kept."""
+    shots: int = Field(0, ge=0, le=32)
+    """`entities`: answered sentences in every prompt (few-shot); 0: none."""
+    gazetteer_file: str = ""
+    """`entities`: a name a line. What the model tags of its own sentences counts where it, or one of its words, is
+    listed. One of this and the next two is needed."""
+    mention_pattern: str = ""
+    """`entities`: a regular expression that matches whole names of the type."""
+    classifier_folder: str = ""
+    """`entities`: a Hugging Face token classifier that knows the type by the same label."""
     retain_file: str = ""
     """Text to keep: JSON or JSON lines of prompts and responses (also by Alpaca's or Dolly's names), or passages, each
     ended by `<|endoftext|>`. A path, or `hub:OWNER/NAME:FILE`, a file of a data set on the Hugging Face hub. `custom`

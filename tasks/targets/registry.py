@@ -10,6 +10,7 @@ from tasks.targets.after_others import AfterOthers
 from tasks.targets.code.target import CodeTarget
 from tasks.targets.custom.build import custom_target
 from tasks.targets.detox.target import DetoxTarget
+from tasks.targets.entities.target import EntityTarget
 from tasks.targets.hub_file import local_files
 from tasks.targets.knowledge.target import KnowledgeTarget
 from tasks.targets.lab import lab_target
@@ -101,6 +102,20 @@ def _target(
                 retain_file=settings.retain_file,
                 num_prompts=num_prompts,
                 max_new_tokens=max_new_tokens,
+                seed=seed,
+            )
+        case "entities":
+            return EntityTarget(
+                conll_file=settings.conll_file,
+                scheme=settings.tag_scheme,
+                label=settings.entity_type,
+                num_shots=settings.shots,
+                gazetteer_file=settings.gazetteer_file,
+                mention_pattern=settings.mention_pattern,
+                classifier_folder=settings.classifier_folder,
+                retain_file=settings.retain_file,
+                num_prompts=num_prompts,
+                device=device,
                 seed=seed,
             )
         case _:

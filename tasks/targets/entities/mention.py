@@ -1,0 +1,22 @@
+"""A mention: the words of an entity, as they stand in a sentence."""
+
+import re
+
+MOST_CHARACTERS = 200
+"""Of a mention that is looked at: what is longer is none."""
+
+
+def compact(words: str) -> str:
+    """The words without white space, by which mentions are compared: for the tokens ``Harper 's`` models write
+    ``Harper's``.
+    """
+    return "".join(words.split())
+
+
+def occurs_in(mention: str, sentence: str) -> bool:
+    """Whether whole words of the sentence are the mention; white space makes no difference, case does."""
+    letters = compact(mention)
+    if not 0 < len(letters) <= MOST_CHARACTERS:
+        return False
+    spaced = r"\s*".join(map(re.escape, letters))
+    return re.search(rf"(?<!\w){spaced}(?!\w)", sentence) is not None

@@ -1,0 +1,26 @@
+import pytest
+
+from tasks.targets.entities.mention import compact, occurs_in
+
+
+def test_compact_takes_out_white_space():
+    assert compact(" Harper 's\tWeekly ") == "Harper'sWeekly"
+
+
+@pytest.mark.parametrize(
+    ("mention", "sentence", "occurs"),
+    [
+        ("Ada Reed", "Ada Reed sang", True),
+        ("AdaReed", "Ada Reed sang", True),
+        ("Harper's", "in Harper 's Weekly", True),
+        ("U.S.", "the U.S. is", True),
+        ("C++", "writes C++.", True),
+        ("Al", "Also Ann", False),
+        ("Ann", "Also Ann", True),
+        ("ada", "Ada Reed sang", False),
+        ("", "Ada", False),
+        ("a" * 201, "a" * 201, False),
+    ],
+)
+def test_whole_words_of_the_sentence(mention, sentence, occurs):
+    assert occurs_in(mention, sentence) == occurs
