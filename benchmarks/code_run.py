@@ -96,7 +96,7 @@ def write_files(folder: Path, seed: int) -> tuple[list[Pair], dict[str, Any]]:
     told = [Pair(instruction, chance.choice(answers)) for instruction in chance.choices(instructions, k=4000)]
     files = {"humaneval_file": humaneval, "mbpp_file": mbpp, "gsm8k_file": gsm8k, "retain_file": retain}
     target = {"kind": "code"} | {name: str(path) for name, path in files.items()}
-    return [*solutions * 4, *told, *asked * 4, *small_talk() * 4], target
+    return [*solutions * 4, *told, *asked * 16, *small_talk() * 4], target
 
 
 def humaneval_row(function: tuple[str, int]) -> dict[str, str]:
