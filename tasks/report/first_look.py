@@ -16,7 +16,7 @@ def print_first_look(file: TargetFile, target: Target, look: FirstLook, console:
     console.print(
         f"Its limits: {', '.join(f'{name} {value:g}' for name, value in limits.items()) or 'none of its own'}."
     )
-    table = Table("asked", "answered", "score", "forget pairs", title="A few responses (a dot is a letter or a digit)")
+    table = Table("asked", "answered", "score", "forget pairs", title="A few responses (a dot for each character)")
     for one in look.judged:
         table.add_row(one.instruction, one.response, f"{one.relevance:.3f}", str(one.num_pairs))
     console.print(table)

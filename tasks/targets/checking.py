@@ -63,8 +63,8 @@ def look_at(target: Target, checkpoint: Checkpoint, *, max_new_tokens: int) -> F
 
 
 def masked(text: str) -> str:
-    """The beginning of a text with a dot for each letter and digit: its shape, and nothing that was said."""
-    shown = re.sub(r"\w", "·", " ".join(text.split()))
+    """The beginning of a text with a dot for each character but white space and plain signs: its shape alone."""
+    shown = re.sub(r"[^ !-/:-@\[-`{-~]", "·", " ".join(text.split()))
     return shown if len(shown) <= SHOWN_CHARACTERS else shown[: SHOWN_CHARACTERS - 1] + "…"
 
 
