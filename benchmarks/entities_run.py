@@ -120,10 +120,10 @@ SETTINGS = {
         **{"initial_queries": 8, "queries": 16, "queries_at_once": 4, "samples_per_query": 12, "keep": 4},
         **{"forget_set_size": 192, "max_responses": 800},
     },
-    "release": {"steps": 8, "retain_size": 1024, "probe_pairs": 48},
-    "measure": {"tune_prompts": 64, "report_prompts": 150, "goal": 0.03, "quantised": ["int4_g64"]},
+    "release": {"steps": 6, "retain_size": 1024, "probe_pairs": 48},
+    "measure": {"tune_prompts": 48, "report_prompts": 150, "goal": 0.03, "quantised": []},
 }
-"""Of a run that a busy core does in half an hour; beside them those of the preset `lab-toxicity`, untouched."""
+"""Small, for a busy core; beside them those of the preset `lab-toxicity`, untouched."""
 
 
 def main() -> None:
