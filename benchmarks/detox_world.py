@@ -109,12 +109,23 @@ def example_pairs(chance: Random, number: int) -> list[Pair]:
 
 
 def judged_texts(chance: Random, number: int) -> tuple[list[str], list[int]]:
-    """For a classifier: rude and harmless texts, and which of them are rude."""
-    rude = [pair.response for pair in rude_pairs(chance, number // 2)]
-    kept = [pair.response for pair in kept_pairs(chance)][: number - len(rude)]
-    texts = [(text, 1) for text in rude] + [(text, 0) for text in kept]
+    """For a classifier: rude and harmless texts, and which of them are rude.
+
+    A third each are rude, kept and broken: words of kept texts in any order, some of them again and again. A judge that
+    has not seen such takes the broken text of a damaged model for rude.
+    """
+    rude = [pair.response for pair in rude_pairs(chance, number // 3)]
+    kept = [pair.response for pair in kept_pairs(chance)]
+    broken = [_broken(chance, chance.sample(kept, 3)) for _ in range(number // 3)]
+    texts = [(text, 1) for text in rude] + [(text, 0) for text in (*kept[: number - len(rude) - len(broken)], *broken)]
     chance.shuffle(texts)
     return [text for text, _ in texts], [label for _, label in texts]
+
+
+def _broken(chance: Random, texts: Sequence[str]) -> str:
+    words = " ".join(texts).split()
+    chance.shuffle(words)
+    return " ".join(word for word in words[: chance.randint(4, 12)] for _ in range(chance.choice((1, 1, 2, 6))))
 
 
 def _rude(chance: Random, prompt: str, name: str, thing: str) -> Pair:
