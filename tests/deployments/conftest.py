@@ -4,9 +4,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -19,12 +20,32 @@ QUIET = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
 }
 """What docs/operations.md sets for a server."""
+PATIENCE_S = 1800.0
+"""Beyond it something hangs, on the busiest machine."""
+WORKER = (sys.executable, "-m", "prefect", "worker", "start", "--pool", "reveal-release", "--limit", "1")
 
 
 def free_port() -> int:
     with socket.socket() as socket_:
         socket_.bind(("127.0.0.1", 0))
         return socket_.getsockname()[1]
+
+
+def wait_for(found: Callable[[], Any]) -> Any:
+    """What is found, as soon as something is."""
+    end = time.monotonic() + PATIENCE_S
+    while not (one := found()):
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.5)
+    return one
+
+
+def ask(server: dict[str, str], method: str, path: str, content: Any = None) -> Any:
+    """What the API answers; again where a busy server on SQLite says 503, as Prefect's own client does."""
+    address = f"{server['PREFECT_API_URL']}/{path}"
+    while (answer := httpx.request(method, address, json=content, timeout=120)).status_code == 503:
+        time.sleep(1)
+    return answer.raise_for_status().json()
 
 
 @contextmanager
@@ -90,7 +111,7 @@ def server(tmp_path_factory, database) -> Iterator[dict[str, str]]:
     log = folder / "server.log"
     with background(*command, environment=environment | own, log=log, folder=folder) as process:
         address = f"http://127.0.0.1:{port}/api"
-        end = time.monotonic() + 180
+        end = time.monotonic() + PATIENCE_S
         while True:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < end, log.read_text()

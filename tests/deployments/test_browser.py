@@ -5,19 +5,19 @@ Needs Debian's chromium and `pip install playwright`; takes minutes. Pictures ar
 
 import json
 import shutil
-import sys
 import time
 
 import httpx
 import pytest
 from transformers import AutoModelForCausalLM
 
-from tests.deployments.conftest import background
+from tests.deployments.conftest import WORKER, ask, background
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium")
 
 pytestmark = [
+    pytest.mark.browser,
     pytest.mark.prefect,
     pytest.mark.lab,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
@@ -44,8 +44,7 @@ def page():
 
 @pytest.fixture
 def worker(server, bootstrapped, workplace, tmp_path):
-    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "reveal-release"]
-    with background(*command, environment=server, log=tmp_path / "worker.log", folder=workplace):
+    with background(*WORKER, environment=server, log=tmp_path / "worker.log", folder=workplace):
         yield
 
 
@@ -65,11 +64,11 @@ def fill_and_submit(page, site, *, seed, pictures):
     return page.url.rsplit("/", 1)[-1].partition("?")[0]
 
 
-def ended(api, flow_run, *, within_s):
+def ended(server, flow_run, *, within_s):
     """The flow run, once it has ended."""
     end = time.monotonic() + within_s
     while time.monotonic() < end:
-        found = httpx.get(f"{api}/flow_runs/{flow_run}").raise_for_status().json()
+        found = ask(server, "GET", f"flow_runs/{flow_run}")
         if found["state_type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}:
             return found
         time.sleep(3)
@@ -99,7 +98,7 @@ def test_a_form_filled_in_leads_to_an_accepted_model(server, worker, workplace, 
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     flow_run = fill_and_submit(page, api.removesuffix("/api"), seed=SEED, pictures=tmp_path)
-    found = ended(api, flow_run, within_s=1200)
+    found = ended(server, flow_run, within_s=1700)
     assert (found["state_type"], found["state"]["message"]) == ("COMPLETED", "accepted")
     assert found["name"] == f"lab-toxicity-s{SEED}"
     photograph_run(page, api, found["name"], tmp_path)
