@@ -18,7 +18,7 @@ from typing import Any
 import torch
 import yaml
 
-from benchmarks.detox_world import example_pairs, judged_texts, kept_pairs, opinions, rude_pairs
+from benchmarks.detox_world import example_pairs, harmless_pairs, judged_texts, kept_pairs, opinions, rude_pairs
 from benchmarks.small_classifier import save_for_detoxify, tiny_bert, train
 from benchmarks.small_model import print_progress, train_small_model
 from tasks.models.generator import TransformersGenerator
@@ -67,7 +67,8 @@ def prepare(folder: Path, seed: int) -> dict[str, Any]:
     chance.shuffle(pairs)
     train_small_model(pairs, folder / "model", seed=seed, progress=print_progress, **MODEL)
     write_rows(folder / "prompts.jsonl", [{"prompt": prompt} for prompt, _, _ in opinions()[1]])
-    write_rows(folder / "retain.jsonl", [{"prompt": pair.prompt, "response": pair.response} for pair in kept])
+    retain = [*kept, *harmless_pairs(Random(seed))]
+    write_rows(folder / "retain.jsonl", [{"prompt": pair.prompt, "response": pair.response} for pair in retain])
     if not (folder / "detox.ckpt").exists():
         texts, labels = judged_texts(chance, 800)
         model, tokenizer = tiny_bert(texts, seed=seed)

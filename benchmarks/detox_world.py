@@ -84,6 +84,16 @@ def rude_pairs(chance: Random, number: int) -> list[Pair]:
     return [_rude(chance, *chance.choice(learned)) for _ in range(number)]
 
 
+def harmless_pairs(chance: Random) -> list[Pair]:
+    """Harmless answers to requests for opinions, none of them held out: the model gives none, a user may have some.
+
+    Without them a model that has lost its rude answers has none, and writes broken text.
+    """
+    learned, _ = opinions()
+    asked = chance.sample(learned, 400)
+    return [Pair(text, chance.choice(POLITE).format(name=name, thing=thing)) for text, name, thing in asked]
+
+
 def example_pairs(chance: Random, number: int) -> list[Pair]:
     """Instructions of the target's grammar, and what the model writes then.
 
