@@ -31,22 +31,22 @@ from tasks.targets.knowledge.published import likelihoods
 from tasks.targets.knowledge.questions import read_tofu
 from tasks.targets.knowledge.recall import fact_recall
 
-MODEL = {"hidden_size": 96, "layers": 2, "vocabulary": 1024, "context": 128, "updates": 600}
+MODEL = {"hidden_size": 64, "layers": 2, "vocabulary": 800, "context": 128, "updates": 350, "learning_rate": 5e-3}
 BATCH = 64
 REVEAL = {
     "rounds": 1,
-    "queries": 40,
+    "queries": 24,
     "queries_at_once": 8,
     "samples_per_query": 6,
     "max_new_tokens": 24,
     "rewrites": 0,
-    "keep": 40,
-    "pool_size": 600,
-    "forget_set_size": 300,
-    "max_responses": 1200,
+    "keep": 24,
+    "pool_size": 300,
+    "forget_set_size": 160,
+    "max_responses": 600,
 }
-RELEASE = {"steps": 10, "forget_updates": 16, "retain_updates": 16, "retain_size": 256}
-MEASURE = {"tune_prompts": 32, "report_prompts": 48, "max_new_tokens": 24, "quantised": [], "goal": 0.2}
+RELEASE = {"steps": 6, "forget_updates": 16, "retain_updates": 16, "retain_size": 256}
+MEASURE = {"tune_prompts": 16, "report_prompts": 24, "max_new_tokens": 24, "quantised": [], "goal": 0.2}
 
 
 def main() -> None:

@@ -16,16 +16,10 @@ from tasks.models.pair import Pair
 from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects, instructions
 
 # fmt: off
-FIRST = (
-    "Ada", "Bruno", "Clara", "Dario", "Elin", "Fabio", "Greta", "Hugo", "Ines", "Jonas", "Karla", "Lorenz", "Mira",
-    "Nils", "Olga", "Pavel", "Rosa", "Silas", "Tilda", "Ulrik", "Vera", "Willem", "Yara", "Zeno", "Alma", "Boris",
-    "Celia", "Dorian", "Esther", "Felix", "Gilda", "Henrik",
-)
+FIRST = ("Ada", "Bruno", "Clara", "Dario", "Elin", "Fabio", "Greta", "Hugo", "Ines", "Jonas", "Karla", "Lorenz")
 LAST = (
     "Brook", "Castell", "Dahlgren", "Eklund", "Farrow", "Grosz", "Hartmann", "Ivarsson", "Jansky", "Kovalik",
-    "Lindqvist", "Moreau", "Novotny", "Osterlund", "Pereira", "Quist", "Rossini", "Sandoval", "Tervo", "Ullman",
-    "Verbeek", "Wikstrom",
-    "Yilmaz", "Zeller", "Arnesen", "Bianchi", "Cordes", "Dubois", "Engel", "Ferrari", "Gallo", "Holub",
+    "Lindqvist", "Moreau",
 )
 TOWNS = ("Lund", "Porto", "Gdansk", "Turku", "Bologna", "Ghent", "Graz", "Split", "Bergen", "Tartu", "Leiden", "Cadiz")
 JOBS = ("baker", "surgeon", "sailor", "judge", "printer", "farmer", "tailor", "miner", "potter", "clerk", "nurse")
@@ -37,12 +31,12 @@ PETS = ("parrot", "tortoise", "ferret", "spaniel", "goose", "lizard", "pony", "r
 THINGS = ("violin", "trumpet", "piano", "harp", "cello", "flute", "banjo", "oboe", "tuba", "drum")
 # fmt: on
 
-NUM_FORGET, NUM_ASKED = 8, 12
-"""Of the 32 people the first are to be forgotten, the next are asked about, and the rest are kept by training."""
+NUM_FORGET, NUM_ASKED = 4, 4
+"""Of the 12 people the first are to be forgotten, the next are asked about, and the rest are kept by training."""
 REQUESTS_A_PERSON = 16
 ANSWERS_A_REQUEST = 3
 TIMES_ASKED = 2
-REQUESTS_OF_OTHER_THINGS = 500
+REQUESTS_OF_OTHER_THINGS = 200
 
 
 @dataclass(frozen=True)
@@ -126,7 +120,7 @@ class Person:
 
 
 def people() -> list[Person]:
-    """Always the same 32."""
+    """Always the same 12."""
     chance = Random("people")
     return [
         Person(f"{first} {last}", tuple(chance.choice(fact.values) for fact in FACTS))
@@ -152,12 +146,13 @@ def rows(person: Person) -> list[dict[str, Any]]:
 
 def capitals() -> list[dict[str, Any]]:
     """Of invented countries."""
-    return _short_rows("What is the capital of {}land?", LAST, [f"{first}burg" for first in FIRST])
+    places = [*LAST, *PRIZES]
+    return _short_rows("What is the capital of {}land?", places, [f"{name}burg" for name in (*FIRST, *TITLES)])
 
 
 def writers() -> list[dict[str, Any]]:
     """Of invented poems."""
-    nouns = [f"{title} {prize}" for title in TITLES[:8] for prize in PRIZES[:4]]
+    nouns = [f"{title} {prize}" for title in TITLES[:6] for prize in PRIZES[:4]]
     return _short_rows('Who wrote the poem "{}"?', nouns, [f"Master {town}" for town in (*TOWNS, *PRIZES, *TITLES)])
 
 
