@@ -109,7 +109,8 @@ def show(summary: dict[str, Any]) -> None:
         return
     told = {"forget": summary["forget"], **summary["utility"], **summary["depth"], **summary["fluency"]}
     for name, metric in (told | summary.get("details", {})).items():
-        print(f"| {name} | {metric['before']:.3f} | {metric['after']:.3f} |")
+        if metric["before"] is not None:
+            print(f"| {name} | {metric['before']:.3f} | {metric['after']:.3f} |")
 
 
 def report(place: Path, seed: int, name: str, model: Path, target: dict[str, Any]) -> None:
