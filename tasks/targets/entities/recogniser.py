@@ -1,19 +1,17 @@
 """Whether what a model tagged is an entity of the type: told by a list of names, a pattern, or a token classifier."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
-
-import regex
 
 from tasks.settings.errors import UserError
 from tasks.targets.entities.entity_type import EntityType
 from tasks.targets.entities.generated import TaggedSentence
+from tasks.targets.scorers.pattern import PatternScorer
 
 MOST_BYTES = 64 * 2**20
 """Of a list of names."""
-MATCH_LIMIT_S = 1
-"""Of processor time for a mention."""
 
 
 class Recogniser(Protocol):
@@ -45,30 +43,20 @@ class Pattern:
     """By a regular expression that matches the whole mention.
 
     Args:
-        pattern: As Python's `re` reads it; the module `regex` matches it, which knows a time limit.
+        pattern: As Python's `re` reads it.
 
     Raises:
-        UserError: it is no regular expression; in a call: it takes longer than a second.
+        UserError: as `PatternScorer`, also in a call.
     """
 
     def __init__(self, pattern: str):
-        try:
-            self._pattern = regex.compile(pattern)
-        except regex.error as error:
-            raise UserError(f"target.mention_pattern {pattern!r} is no regular expression ({error}).") from None
+        with _setting("target.mention_pattern"):
+            self._matches = PatternScorer(rf"\A(?:{pattern})\Z")
 
     def __call__(self, tagged: Sequence[TaggedSentence]) -> list[bool]:
         """See `Recogniser`."""
-        return [any(map(self._is_whole, one.mentions)) for one in tagged]
-
-    def _is_whole(self, mention: str) -> bool:
-        try:
-            return self._pattern.fullmatch(mention, timeout=MATCH_LIMIT_S) is not None
-        except TimeoutError:
-            raise UserError(
-                f"target.mention_pattern {self._pattern.pattern!r} takes longer than {MATCH_LIMIT_S} second for a "
-                "mention; give one that does not repeat what is repeated."
-            ) from None
+        with _setting("target.mention_pattern"):
+            return [any(self._matches(one.mentions, one.mentions)) for one in tagged]
 
 
 def open_recogniser(
@@ -115,6 +103,15 @@ def _read_names(path: Path) -> list[str]:
     except (OSError, ValueError) as error:
         raise UserError(f"target.gazetteer_file {str(path)!r} cannot be used ({error}); give a name a line.") from None
     return names
+
+
+@contextmanager
+def _setting(name: str) -> Iterator[None]:
+    """Inside the block a refusal names the setting."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
 
 
 def _folded(words: str) -> str:
