@@ -104,7 +104,7 @@ TYPES = tuple(map(entity_type, ("PER", "LOC", "ORG")))
 
 NUM_DOCUMENTS, SENTENCES_A_DOCUMENT = 300, 6
 MODEL = {"hidden_size": 96, "layers": 3}
-STAGES = ((800, 4e-3), (600, 3e-3))
+STAGES = ((1200, 4e-3), (1000, 3e-3))
 """Updates and learning rates: after the first stage it knew the form of an answer and copied half of the names."""
 PAIRS_A_STAGE = 26_000
 SHARE_GENERATED = 0.4
