@@ -47,6 +47,10 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.forget_sets
 	$(BIN)/python -m benchmarks.compare
 	$(BIN)/python -m benchmarks.nights
+	$(BIN)/python -m benchmarks.code_run runs/small
+	$(BIN)/python -m benchmarks.detox_run runs/small
+	$(BIN)/python -m benchmarks.entities_run --folder runs/small/entities
+	$(BIN)/python -m benchmarks.knowledge_run --place runs/small/knowledge
 	$(BIN)/python -m benchmarks.bandit
 	$(BIN)/python -m benchmarks.search
 	$(BIN)/python -m benchmarks.embeddings
