@@ -84,6 +84,7 @@ class CodeTarget:
         self.forget = Metric("code", _held_out(code, num_prompts, "programming problems"), _share_solved)
         self.utility = (Metric("math", _held_out(math, num_prompts, "word problems"), _share_right),)
         self._num_prompts = num_prompts
+        self._ran: dict[str, bool] = {}
         self._retain = read_retain(retain_file, is_shown=self.is_shown) if retain_file else []
 
     def may_ask(self, instruction: str) -> bool:
@@ -92,11 +93,11 @@ class CodeTarget:
 
     def relevance(self, instruction: str, raws: Sequence[str]) -> list[float]:
         """1 where the response holds a program that parses, defines a function and runs."""
-        return list(map(float, shows_code(raws)))
+        return list(map(float, self._run(raws)))
 
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
         """The instruction and the whole answer, where it holds a program that runs."""
-        return [Pair(instruction, raw)] if shows_code([raw])[0] else []
+        return [Pair(instruction, raw)] if self._run([raw])[0] else []
 
     def is_shown(self, pair: Pair) -> bool:
         """Whether the response holds a function; it is not run."""
@@ -105,6 +106,12 @@ class CodeTarget:
     def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
         """Pairs of the retain file; the model writes none."""
         return split_retain(self._retain, size=size, held_out=self._num_prompts)
+
+    def _run(self, raws: Sequence[str]) -> list[bool]:
+        """Which responses hold a program that runs; none is run twice, and all that are new in one sandbox."""
+        new = [raw for raw in dict.fromkeys(raws) if raw not in self._ran]
+        self._ran |= dict(zip(new, shows_code(new), strict=True))
+        return [self._ran[raw] for raw in raws]
 
     def details(self, checkpoint: Checkpoint, split: Split) -> Details:
         """Word problems by the strict reading as well, and what became of the programs."""

@@ -5,6 +5,7 @@ import pytest
 
 from tasks.models.pair import Pair
 from tasks.settings.errors import UserError
+from tasks.targets.code import target as code_target
 from tasks.targets.code.instructions import GRAMMAR
 from tasks.targets.code.target import NUM_SHOTS, CodeTarget
 from tests.jail import needs_jail
@@ -89,6 +90,15 @@ def test_relevance_and_pairs_are_programs_that_run(target):
     for raw in ("", "I cannot.", "```python\nimport nothing_of_that_name\ndef f(): pass\n```", "x = 1"):
         assert target.relevance("Write one.", [raw]) == [0]
         assert target.pairs("Write one.", raw) == []
+
+
+def test_no_response_is_run_twice(target, monkeypatch):
+    run = []
+    monkeypatch.setattr(code_target, "shows_code", lambda raws: run.append(list(raws)) or [raw == RUNS for raw in raws])
+    assert target.relevance("Write one.", [RUNS, "", RUNS, "no"]) == [1, 0, 1, 0]
+    assert target.pairs("Write one.", RUNS) == [Pair("Write one.", RUNS)]
+    assert target.relevance("Write two.", ["no", "new"]) == [0, 0]
+    assert [answers for answers in run if answers] == [[RUNS, "", "no"], ["new"]]
 
 
 def test_the_search_may_not_ask_held_out_prompts(target):
