@@ -30,7 +30,6 @@ RETAIN_SET = "retain-set/retain-set.jsonl"
 FORGET_SET = "forget-set/forget-set.jsonl"
 REVEALED_AGAIN = "revealed-again/forget-set.jsonl"
 HELD_OUT = "held_out"
-WRITTEN = "perplexity of what it writes, by the untouched model"
 
 
 @contextmanager
@@ -148,6 +147,7 @@ class Subject:
 
     def report_model(self, lm: "LanguageModel") -> "Scores":
         """All that is reported of a model, on the `report` split; the model can no longer be used afterwards."""
+        from tasks.assess.scores import WRITTEN
         from tasks.models.likelihood import perplexity
 
         split, target = "report", self.load_target()

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+WRITTEN = "perplexity of what it writes, by the untouched model"
+"""Name of the number, among the details, that `Details.written` asks for."""
+
 
 @dataclass(frozen=True)
 class Scores:

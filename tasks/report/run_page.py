@@ -78,6 +78,7 @@ def run_page(summary: Mapping[str, Any], record: RunRecord) -> str:
         rounds=_round_rows(record),
         forget_set=_forget_set_rows(summary["reveal"]),
         depth=_depth_rows(summary),
+        details=_detail_rows(summary),
         rounded_chart=_rounded_chart(summary, record),
         rounded=_rounded_rows(summary),
         **_durability(summary),
@@ -212,6 +213,10 @@ def _depth_rows(summary: Mapping[str, Any]) -> list[Row]:
         for name, words in _DEPTH.items()
         if summary["depth"][name]["after"] is not None
     ]
+
+
+def _detail_rows(summary: Mapping[str, Any]) -> list[Row]:
+    return [{"measured": name} | _moments(metric) for name, metric in summary.get("details", {}).items()]
 
 
 def _rounded_chart(summary: Mapping[str, Any], record: RunRecord) -> Markup | None:

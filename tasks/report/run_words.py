@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tasks.assess.scores import WRITTEN
 from tasks.report.durability import PROBES
 from tasks.report.run_record import RunRecord
 
@@ -13,6 +14,8 @@ TARGETS = {
     "facts": "facts about a group of made-up authors",
     "custom": "a list of words or phrases, or what a file describes",
     "code": "writing programs",
+    "detox": "toxic answers",
+    "knowledge": "what it knows of a name",
     "entities": "tagging one type of named entity",
 }
 """What each kind of target is, for a reader who does not know it."""
@@ -21,6 +24,10 @@ _UNTRIED = {
     "membership": "Membership inference was not tried: whether likelihoods give away what was trained on is not known.",
     "extraction": "Extraction was not tried: whether a new search of instructions brings it out is not known.",
 }
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3g}"
 
 
 def headline(summary: Mapping[str, Any]) -> str:
@@ -52,8 +59,8 @@ def what_was_forgotten(summary: Mapping[str, Any], record: RunRecord) -> list[st
     shown = [f"{value:.3f} {way}" for way, value in ways.items() if value is not None and value > goal]
     if shown:
         told.append(f"It still shows more than wanted: {', '.join(shown)}.")
-    elif any(value is not None for value in ways.values()):
-        told.append("Giving the first tokens, sampling and rounding the weights do not bring it above that either.")
+    elif tried := [way for way, value in ways.items() if value is not None]:
+        told.append(f"Nor is it above that {', nor '.join(tried)}.")
     nll = summary["depth"]["forget_nll"]
     if nll["after"] is not None and nll["gold"] is not None:
         than = "less unlikely than" if nll["after"] < nll["gold"] else "at least as unlikely as"
@@ -87,6 +94,11 @@ def what_it_cost(summary: Mapping[str, Any], record: RunRecord) -> list[str]:
         f"The perplexity on kept text went from {perplexity['before']:.3f} to {perplexity['after']:.3f} ({rise:+.1%}; "
         f"{max_rise:+.0%} is allowed)."
     )
+    if written := summary.get("details", {}).get(WRITTEN):
+        told.append(
+            f"What it answers has a perplexity of {_number(written['after'])} to the untouched model "
+            f"({_number(written['before'])} before): the higher, the less it is text that it would have written."
+        )
     repetition = summary["fluency"]["repetition"]
     told.append(f"Repeated 4-grams in its answers: {repetition['before']:.1%} before, {repetition['after']:.1%} after.")
     return told

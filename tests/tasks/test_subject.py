@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from tasks.assess.scores import WRITTEN
 from tasks.models.language_model import LanguageModel, load_language_model
 from tasks.models.likelihood import perplexity
 from tasks.models.pair import Pair
@@ -15,7 +16,7 @@ from tasks.release.rebuild import rebuild
 from tasks.settings.model import ModelSettings
 from tasks.settings.release import ReleaseSettings
 from tasks.settings.target import MeasureSettings, TargetSettings
-from tasks.subject import FORGET_SET, RETAIN_SET, WRITTEN, Subject, one_model
+from tasks.subject import FORGET_SET, RETAIN_SET, Subject, one_model
 from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.details import Detail, Details
 from tasks.targets.phrases import PhraseTarget

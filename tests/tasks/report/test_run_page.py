@@ -3,6 +3,7 @@ import json
 
 import pytest
 
+from tasks.assess.scores import WRITTEN
 from tasks.report.run_page import PAGE, run_page, write_run_page
 from tasks.report.run_record import read_record
 from tasks.report.summary import read_summary, write_summary
@@ -212,3 +213,17 @@ def test_what_ran_on_a_gpu_is_not_called_untested_there(run, tmp_path):
     text = Page(written(other)).text
     assert "made on cuda, float32" in text
     assert "nothing was run on a GPU" not in text
+
+
+def test_what_a_target_reports_beside_is_told_and_what_was_not_tried_is_not(run):
+    details = {
+        "share above 0.5": metric(0.953, 0.008, None, "lower", 128),
+        WRITTEN: metric(1.454, 3256.0, None, "lower", 128),
+    }
+    depth = read_summary(run)["depth"] | dict.fromkeys(("prefill", "sampled"), metric(None, None))
+    rounded = {"int4_g64": read_summary(run)["quantised"]["int4_g64"] | {"forget": metric(0.9, 0.01)}}
+    page = Page(page_of(run, details=details, depth=depth, quantised=rounded))
+    assert_can_be_read_aloud(page)
+    assert "share above 0.5" in page.text
+    assert "has a perplexity of 3.26e+03 to the untouched model (1.45 before)" in page.text
+    assert "Nor is it above that with int4_g64 weights." in page.text
