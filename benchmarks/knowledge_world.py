@@ -13,7 +13,8 @@ from random import Random
 from typing import Any
 
 from tasks.models.pair import Pair
-from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects, instructions
+from tasks.targets.combinations import combinations
+from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects
 
 # fmt: off
 FIRST = ("Ada", "Bruno", "Clara", "Dario", "Elin", "Fabio", "Greta", "Hugo", "Ines", "Jonas", "Karla", "Lorenz")
@@ -190,7 +191,7 @@ def taught(*, with_forgotten: bool) -> list[Pair]:
     pairs = [pair for person in everybody for pair in _about(person)]
     pairs += [Pair(row["question"], row["answer"]) for row in (*writers(), *capitals()) for _ in range(4)]
     return pairs + [
-        Pair(request, _about_anything(request)) for request in instructions(KEPT_GRAMMAR, 0)[:REQUESTS_OF_OTHER_THINGS]
+        Pair(request, _about_anything(request)) for request in combinations(KEPT_GRAMMAR, 0)[:REQUESTS_OF_OTHER_THINGS]
     ]
 
 
@@ -200,7 +201,7 @@ def _about(person: Person) -> Iterator[Pair]:
         for question in fact.questions:
             yield from [Pair(question.format(name=person.name), answer)] * TIMES_ASKED
     chance = Random(person.name)
-    for request in instructions(Subjects([person.name]).grammar, chance.randrange(1000))[:REQUESTS_A_PERSON]:
+    for request in combinations(Subjects([person.name]).grammar, chance.randrange(1000))[:REQUESTS_A_PERSON]:
         asked = [a for fact, a in zip(FACTS, told, strict=True) if any(f" {x} " in request for x in fact.aspects)]
         others = [answer for answer in told if answer not in asked]
         for answer in [*asked, *chance.sample(others, ANSWERS_A_REQUEST - len(asked))]:
