@@ -36,17 +36,18 @@ MODEL = {"hidden_size": 64, "layers": 2, "vocabulary": 800, "context": 128, "upd
 BATCH = 64
 REVEAL = {
     "rounds": 1,
-    "queries": 24,
-    "queries_at_once": 8,
+    "queries": 64,
+    "queries_at_once": 16,
     "samples_per_query": 6,
     "max_new_tokens": 24,
+    "temperature": 0.7,
     "rewrites": 0,
-    "keep": 24,
-    "pool_size": 300,
-    "forget_set_size": 160,
-    "max_responses": 600,
+    "keep": 80,
+    "pool_size": 500,
+    "forget_set_size": 240,
+    "max_responses": 900,
 }
-RELEASE = {"steps": 12, "forget_updates": 8, "retain_updates": 16, "retain_size": 1024, "max_unrepaired": 0.1}
+RELEASE = {"steps": 12, "max_unrepaired": 0.2, "forget_updates": 24, "retain_updates": 40, "retain_size": 1024}
 MEASURE = {
     "tune_prompts": 64,
     "report_prompts": 64,
