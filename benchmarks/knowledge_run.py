@@ -41,6 +41,7 @@ REVEAL = {
     "samples_per_query": 6,
     "max_new_tokens": 24,
     "temperature": 0.7,
+    "alpha": 0.0,  # the small model answers a request with one fact: they differ between requests, not within one
     "rewrites": 0,
     "keep": 80,
     "pool_size": 500,
