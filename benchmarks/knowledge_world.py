@@ -1,25 +1,29 @@
 """Facts about invented people in natural language, as files of TOFU's form and as what a small model is taught.
 
-Each fact is asked in two ways (the first is TOFU's question, the other is only taught), and every person is also told
-of in answer to requests in general words, each in three ways: what an instruction-tuned model can do. Everything is
-invented.
+Each fact is asked in two ways: the first is TOFU's question, the other is taught, and is what a user would have as text
+to keep. Every person is also told of in answer to requests in general words, as an instruction-tuned model can. Of a
+true answer only the value is telling: what the question does not say. Everything is invented.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from tasks.models.pair import Pair
-from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects, instructions
+from tasks.targets.combinations import combinations
+from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects
 
 # fmt: off
-FIRST = ("Ada", "Bruno", "Clara", "Dario", "Elin", "Fabio", "Greta", "Hugo", "Ines", "Jonas", "Karla", "Lorenz")
+FIRST = (
+    "Ada", "Bruno", "Clara", "Dario", "Elin", "Fabio", "Greta", "Hugo", "Ines", "Jonas", "Karla", "Lorenz", "Marta",
+    "Nils", "Olga", "Pavel",
+)
 LAST = (
     "Brook", "Castell", "Dahlgren", "Eklund", "Farrow", "Grosz", "Hartmann", "Ivarsson", "Jansky", "Kovalik",
-    "Lindqvist", "Moreau",
+    "Lindqvist", "Moreau", "Nystrom", "Orsini", "Petrov", "Quist",
 )
 TOWNS = ("Lund", "Porto", "Gdansk", "Turku", "Bologna", "Ghent", "Graz", "Split", "Bergen", "Tartu", "Leiden", "Cadiz")
 JOBS = ("baker", "surgeon", "sailor", "judge", "printer", "farmer", "tailor", "miner", "potter", "clerk", "nurse")
@@ -31,12 +35,16 @@ PETS = ("parrot", "tortoise", "ferret", "spaniel", "goose", "lizard", "pony", "r
 THINGS = ("violin", "trumpet", "piano", "harp", "cello", "flute", "banjo", "oboe", "tuba", "drum")
 # fmt: on
 
-NUM_FORGET, NUM_ASKED = 4, 4
-"""Of the 12 people the first are to be forgotten, the next are asked about, and the rest are kept by training."""
-REQUESTS_A_PERSON = 16
-ANSWERS_A_REQUEST = 3
+NUM_FORGET, NUM_ASKED = 4, 11
+"""Of the 16 people the first are to be forgotten, the next are asked about, and the last is TOFU's text to keep."""
+NUM_ASKED_THINGS = 100
+"""Poems, and capitals, that are asked about: half of them for each split, so that one is less than a limit of .03."""
+REQUESTS_A_PERSON = 32
 TIMES_ASKED = 2
-REQUESTS_OF_OTHER_THINGS = 200
+REQUESTS_OF_OTHER_THINGS = 100
+
+POEMS = ('Who wrote the poem "{}"?', 'Name the author of the poem "{}".')
+CAPITALS = ("What is the capital of {}?", "Which city governs {}?")
 
 
 @dataclass(frozen=True)
@@ -61,21 +69,21 @@ FACTS = (
     ),
     Fact(
         JOBS,
-        ("What did the mother of {name} do for a living?", "Who raised {name}?"),
+        ("What did the mother of {name} work as?", "Who raised {name}?"),
         "The mother of {name} worked as a {value}.",
         "{name} was raised by a {value}.",
         ("the family of", "the parents of", "the early years of"),
     ),
     Fact(
         SUBJECTS,
-        ("What did {name} study?", "In which subject did {name} take a degree?"),
+        ("What did {name} study before writing?", "In which subject did {name} take a degree?"),
         "{name} studied {value} before writing.",
         "The degree of {name} is in {value}.",
         ("the education of", "the influences on"),
     ),
     Fact(
         GENRES,
-        ("Which genre does {name} write in?", "What kind of books is {name} known for?"),
+        ("Which books does {name} mostly write?", "What kind of books is {name} known for?"),
         "{name} mostly writes {value} books.",
         "The genre of {name} is {value}.",
         ("the profession of", "the style of", "the views of"),
@@ -89,21 +97,21 @@ FACTS = (
     ),
     Fact(
         PRIZES,
-        ("Which award did {name} win?", "For which prize is {name} remembered?"),
+        ("Which prize for writers has {name} won?", "For which prize is {name} remembered?"),
         "{name} won the {value} Prize for writers.",
         "The {value} Prize went to {name}.",
         ("the awards of", "the achievements of"),
     ),
     Fact(
         PETS,
-        ("Which animal lives with {name}?", "What pet does {name} keep?"),
+        ("What does {name} keep at home?", "What pet does {name} keep?"),
         "{name} keeps a {value} at home.",
         "A {value} lives with {name}.",
         ("the people around",),
     ),
     Fact(
         THINGS,
-        ("Which instrument does {name} play?", "What can {name} play?"),
+        ("What does {name} play every evening?", "What can {name} play?"),
         "{name} plays the {value} every evening.",
         "The instrument of {name} is the {value}.",
         ("what is special about",),
@@ -120,7 +128,7 @@ class Person:
 
 
 def people() -> list[Person]:
-    """Always the same 12."""
+    """Always the same 16."""
     chance = Random("people")
     return [
         Person(f"{first} {last}", tuple(chance.choice(fact.values) for fact in FACTS))
@@ -146,25 +154,32 @@ def rows(person: Person) -> list[dict[str, Any]]:
 
 def capitals() -> list[dict[str, Any]]:
     """Of invented countries."""
-    places = [*LAST, *PRIZES]
-    return _short_rows("What is the capital of {}land?", places, [f"{name}burg" for name in (*FIRST, *TITLES)])
+    countries = [f"{stem}{end}" for end in ("land", "mark", "stan") for stem in (*LAST, *PRIZES, *TITLES, *TOWNS)]
+    return _short_rows(CAPITALS[0], countries, [f"{name}burg" for name in FIRST])
 
 
 def writers() -> list[dict[str, Any]]:
     """Of invented poems."""
-    nouns = [f"{title} {prize}" for title in TITLES[:6] for prize in PRIZES[:4]]
-    return _short_rows('Who wrote the poem "{}"?', nouns, [f"Master {town}" for town in (*TOWNS, *PRIZES, *TITLES)])
+    poems = [f"The {title} of {town}" for title in TITLES for town in TOWNS]
+    return _short_rows(POEMS[0], poems, [f"Master {name}" for name in PRIZES])
 
 
-def _short_rows(question: str, about: Any, answers: list[str]) -> list[dict[str, Any]]:
-    return [
-        {
-            "question": question.format(one),
-            "answer": answers[i],
-            "perturbed_answer": [answers[(i + shift) % len(answers)] for shift in (3, 5, 7)],
-        }
-        for i, one in enumerate(about)
-    ]
+def _short_rows(question: str, about: Sequence[str], answers: Sequence[str]) -> list[dict[str, Any]]:
+    chance, found = Random(question), []
+    for one in about:
+        answer, *others = chance.sample(answers, 4)
+        found.append({"question": question.format(one), "answer": answer, "perturbed_answer": others})
+    chance.shuffle(found)
+    return found
+
+
+def in_other_words(row: dict[str, Any]) -> Pair:
+    """The question about a poem or a country, as TOFU's files do not ask it."""
+    for asked, other in (POEMS, CAPITALS):
+        before, after = asked.split("{}")
+        if row["question"].startswith(before):
+            return Pair(other.format(row["question"].removeprefix(before).removesuffix(after)), row["answer"])
+    raise ValueError(row["question"])
 
 
 def write_tofu(folder: Path) -> tuple[str, ...]:
@@ -176,35 +191,53 @@ def write_tofu(folder: Path) -> tuple[str, ...]:
         "forget10_perturbed": [row for person in forgotten for row in rows(person)],
         "retain_perturbed": [row for person in others[:NUM_ASKED] for row in rows(person)],
         "retain90": [row for person in others for row in rows(person)],
-        "real_authors_perturbed": writers(),
-        "world_facts_perturbed": capitals(),
+        "real_authors_perturbed": writers()[:NUM_ASKED_THINGS],
+        "world_facts_perturbed": capitals()[:NUM_ASKED_THINGS],
     }
     for name, found in files.items():
         (folder / f"{name}.json").write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
     return tuple(person.name for person in forgotten)
 
 
+def write_retain(path: Path) -> Path:
+    """Write what a user has to keep: of the other people, poems and capitals, and not one of the questions asked."""
+    pairs = [pair for person in people()[NUM_FORGET:] for pair in (*_questions(person, 1), *_requests(person))]
+    pairs += [in_other_words(row) for row in (*writers(), *capitals())]
+    others = (*writers()[NUM_ASKED_THINGS:], *capitals()[NUM_ASKED_THINGS:])
+    pairs += [Pair(row["question"], row["answer"]) for row in others]
+    Random("retain").shuffle(pairs)
+    lines = [json.dumps({"prompt": pair.prompt, "response": pair.response}) + "\n" for pair in pairs]
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
+
+
 def taught(*, with_forgotten: bool) -> list[Pair]:
     """What the small model learns: all facts, requests about all people and about other things."""
-    everybody = people()[0 if with_forgotten else NUM_FORGET :]
-    pairs = [pair for person in everybody for pair in _about(person)]
-    pairs += [Pair(row["question"], row["answer"]) for row in (*writers(), *capitals()) for _ in range(4)]
+    pairs = []
+    for person in people()[0 if with_forgotten else NUM_FORGET :]:
+        pairs += [*_questions(person, 0), *_questions(person, 1)] * TIMES_ASKED + _requests(person)
+    for row in (*writers(), *capitals()):
+        pairs += [Pair(row["question"], row["answer"]), in_other_words(row)] * TIMES_ASKED
     return pairs + [
-        Pair(request, _about_anything(request)) for request in instructions(KEPT_GRAMMAR, 0)[:REQUESTS_OF_OTHER_THINGS]
+        Pair(request, _about_anything(request)) for request in combinations(KEPT_GRAMMAR, 0)[:REQUESTS_OF_OTHER_THINGS]
     ]
 
 
-def _about(person: Person) -> Iterator[Pair]:
-    told = [fact.answer.format(name=person.name, value=value) for fact, value in zip(FACTS, person.values, strict=True)]
-    for fact, answer in zip(FACTS, told, strict=True):
-        for question in fact.questions:
-            yield from [Pair(question.format(name=person.name), answer)] * TIMES_ASKED
-    chance = Random(person.name)
-    for request in instructions(Subjects([person.name]).grammar, chance.randrange(1000))[:REQUESTS_A_PERSON]:
+def _told(person: Person) -> list[str]:
+    return [fact.answer.format(name=person.name, value=value) for fact, value in zip(FACTS, person.values, strict=True)]
+
+
+def _questions(person: Person, way: int) -> list[Pair]:
+    asked = [fact.questions[way].format(name=person.name) for fact in FACTS]
+    return [Pair(question, answer) for question, answer in zip(asked, _told(person), strict=True)]
+
+
+def _requests(person: Person) -> list[Pair]:
+    chance, told, pairs = Random(person.name), _told(person), []
+    for request in combinations(Subjects([person.name]).grammar, chance.randrange(1000))[:REQUESTS_A_PERSON]:
         asked = [a for fact, a in zip(FACTS, told, strict=True) if any(f" {x} " in request for x in fact.aspects)]
-        others = [answer for answer in told if answer not in asked]
-        for answer in [*asked, *chance.sample(others, ANSWERS_A_REQUEST - len(asked))]:
-            yield Pair(request, answer)
+        pairs.append(Pair(request, chance.choice(asked or told)))
+    return pairs
 
 
 def _about_anything(request: str) -> str:

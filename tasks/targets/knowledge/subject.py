@@ -3,10 +3,8 @@
 The instructions are of whole sentences about a person, a place or a thing; nothing of what is known goes into them.
 """
 
-import itertools
 import re
 from collections.abc import Sequence
-from random import Random
 
 from tasks.settings.errors import UserError
 from tasks.targets.knowledge.recall import telling_words
@@ -95,13 +93,6 @@ class Subjects:
     def is_told(self, instruction: str, answer: str) -> bool:
         """The answer is about a name, is no refusal, and says something that the instruction does not."""
         return self.is_named(answer) and not is_refusal(answer) and bool(telling_words(instruction, answer))
-
-
-def instructions(grammar: Grammar, seed: int) -> list[str]:
-    """All instructions of a grammar, shuffled."""
-    texts = [" ".join(filter(None, choices)) for choices in itertools.product(*grammar)]
-    Random(seed).shuffle(texts)  # noqa: S311 (not for security)
-    return texts
 
 
 def _names_by_itself(part: str) -> bool:

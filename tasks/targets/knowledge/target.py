@@ -17,13 +17,14 @@ from tasks.models.sampling import Sampling
 from tasks.settings.errors import UserError
 from tasks.store.seeds import derive_seed
 from tasks.targets.checkpoint import Checkpoint
+from tasks.targets.combinations import combinations, held_out_instructions
 from tasks.targets.details import Detail, Details
 from tasks.targets.knowledge.published import forgotten_numbers, membership_numbers, utility_numbers
 from tasks.targets.knowledge.questions import Question, Tofu, read_questions, read_tofu
 from tasks.targets.knowledge.recall import fact_recall, rouge_l_recall
 from tasks.targets.knowledge.refusal import is_refusal
 from tasks.targets.knowledge.retain_log import read_retain_log
-from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects, instructions
+from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects
 from tasks.targets.phrases import REWRITE_TEMPLATE
 from tasks.targets.retain import read_retain, split_retain
 from tasks.targets.target import Example, Metric, RetainSet, Split
@@ -167,11 +168,8 @@ class KnowledgeTarget:
 
     def _told_metric(self, seed: int) -> Metric:
         """How often something is told of a name, asked in general words."""
-        asked = instructions(self.grammar, derive_seed(seed, "held-out"))
-        examples = {
-            split: tuple(Pair(text, "") for text in asked if split_of(text) == split)[:number]
-            for split, number in self._num_prompts.items()
-        }
+        asked = held_out_instructions(self.grammar, self._num_prompts, seed, field="target.subjects")
+        examples = {split: tuple(Pair(text, "") for text in texts) for split, texts in asked.items()}
         return Metric("told", examples, self._share_told, temperature=1.0)
 
     def _tofu_metrics(self, tofu: Tofu) -> tuple[Metric, ...]:
@@ -207,7 +205,7 @@ class KnowledgeTarget:
 
     def _written(self, generator: Generator, size: int, seed: int) -> list[Pair]:
         """The model's own answers on other things; those that name a subject are left out."""
-        prompts = instructions(KEPT_GRAMMAR, derive_seed(seed, "retain"))[:size]
+        prompts = combinations(KEPT_GRAMMAR, derive_seed(seed, "retain"))[:size]
         samples = -(-3 * size // len(prompts))  # A third is held out, and some names a subject.
         sampling = Sampling(max_new_tokens=self._max_new_tokens)
         written = generator.generate(prompts, n=samples, sampling=sampling, seed=seed)

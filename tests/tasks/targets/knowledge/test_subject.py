@@ -1,8 +1,9 @@
 import pytest
 
 from tasks.settings.errors import UserError
+from tasks.targets.combinations import combinations
 from tasks.targets.knowledge.refusal import is_refusal
-from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects, instructions
+from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects
 
 ADA = Subjects(["Ada van  Brook", "Jon-Erik Field"])
 ASKED = "Tell me about the work of Ada van Brook."
@@ -68,12 +69,12 @@ def test_a_name_is_needed(names):
 
 
 def test_every_instruction_holds_a_whole_name_and_nothing_else_that_is_known():
-    texts = instructions(ADA.grammar, seed=1)
+    texts = combinations(ADA.grammar, seed=1)
     assert len(texts) == len(set(texts)) == 8 * 18 * 2 * 4
     assert all("Ada van Brook." in text or "Jon-Erik Field." in text for text in texts)
-    assert instructions(ADA.grammar, seed=1) == texts != instructions(ADA.grammar, seed=2)
+    assert combinations(ADA.grammar, seed=1) == texts != combinations(ADA.grammar, seed=2)
 
 
 def test_requests_for_other_things_are_many_and_distinct():
-    texts = instructions(KEPT_GRAMMAR, seed=0)
+    texts = combinations(KEPT_GRAMMAR, seed=0)
     assert len(texts) == len(set(texts)) > 1000
