@@ -40,10 +40,8 @@ RUN = {
     "measure": {"tune_prompts": 64, "report_prompts": 100, "max_new_tokens": 40, "quantised": []},
     "model": {"batch_size": 64},
 }  # fmt: skip
-FORMS = {
-    "bias": {"release": {"open_below": 0.7}},
-    "prompt-leak": {"reveal": {"alpha": 0.0, "initial_queries": 8, "queries": 16, "keep": 24}},
-}
+WIDE = {"reveal": {"alpha": 0.0, "initial_queries": 8, "queries": 16, "keep": 24}}
+FORMS = {"bias": {"release": {"open_below": 0.7}}, "copyright": WIDE, "prompt-leak": WIDE}
 """What the heads of the shipped files advise."""
 
 
