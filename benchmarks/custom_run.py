@@ -40,7 +40,9 @@ RUN = {
     "measure": {"tune_prompts": 64, "report_prompts": 100, "max_new_tokens": 40, "quantised": []},
     "model": {"batch_size": 64},
 }  # fmt: skip
-OPEN_BELOW = {"bias": 0.7}
+WIDE = {"reveal": {"alpha": 0.0, "initial_queries": 8, "queries": 16, "keep": 24}}
+FORMS = {"bias": {"release": {"open_below": 0.7}}, "copyright": WIDE, "prompt-leak": WIDE}
+"""What the heads of the shipped files advise."""
 
 
 def main() -> None:
@@ -149,7 +151,7 @@ def kept(folder: Path) -> Iterator[Pair]:
 
 def run(name: str, folder: Path, model: Path, seed: int) -> None:
     """The real command; what it says is its own."""
-    settings = {**RUN, "release": RUN["release"] | {"open_below": OPEN_BELOW.get(name, 5.0)}}
+    settings = {group: values | FORMS.get(name, {}).get(group, {}) for group, values in RUN.items()}
     config = folder / f"{name}.run.yaml"
     config.write_text(yaml.safe_dump(settings))
     file = folder / f"{'example' if name == 'scored' else name}.yaml"

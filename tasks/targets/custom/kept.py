@@ -26,7 +26,10 @@ class Kept:
     max_new_tokens: int
 
     def candidates(self, generator: Generator, *, size: int, seed: int) -> list[Pair]:
-        """Pairs for a retain set of about `size`."""
+        """Pairs for a retain set of about `size`; the first answer to every prompt, then the second, and so on.
+
+        Only the first of them are taken, and every prompt is to be among these.
+        """
         if self.pairs:
             return list(self.pairs[: CANDIDATES * size])
         prompts = self.prompts[:size]
@@ -38,7 +41,7 @@ class Kept:
         )
         return [
             Pair(prompt, completion.text, complete=completion.finished)
-            for prompt, completions in zip(prompts, written, strict=True)
-            for completion in completions
+            for completions in zip(*written, strict=True)
+            for prompt, completion in zip(prompts, completions, strict=True)
             if completion.text.strip()
         ]
