@@ -26,7 +26,8 @@ def read_mbpp(path: Path) -> tuple[Problem, ...]:
     """
     try:
         return tuple(_problem(row) for row in json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+        # The last three: of code that is no Python, or nested too deep; it is parsed here and run in the jail alone.
         raise UserError(
             f"{str(path)!r} is not the sanitized MBPP's file ({error!r}); each row has task_id, prompt, code, "
             "test_imports and test_list."

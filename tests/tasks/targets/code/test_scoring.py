@@ -72,6 +72,25 @@ def test_another_file_is_refused(tmp_path, read, text):
         read(tmp_path / "absent.jsonl.gz")
 
 
+@pytest.mark.parametrize("code", ["def f(:", "def f(): pass\0", "x = " + "(" * 5000, "x = " + "-" * 100_000 + "1"])
+def test_a_file_whose_code_is_no_python_is_refused_and_not_run(tmp_path, code):
+    row = {"task_id": 1, "prompt": "", "code": code, "test_imports": [], "test_list": ["assert f()"]}
+    (tmp_path / "mbpp.json").write_text(json.dumps([row]))
+    with pytest.raises(UserError, match="is not the sanitized MBPP's file"):
+        read_mbpp(tmp_path / "mbpp.json")
+
+
+@pytest.mark.parametrize("text", ["open({file!r}, 'w')", "def f(): return 1\nopen({file!r}, 'w')"])
+def test_reading_a_benchmark_runs_none_of_its_code(tmp_path, text):
+    code = text.format(file=str(tmp_path / "ran"))
+    solution = {"task_id": "HumanEval/0", "prompt": code, "entry_point": "f", "canonical_solution": code, "test": code}
+    (tmp_path / "humaneval.jsonl").write_text(json.dumps(solution))
+    task = {"task_id": 1, "prompt": "", "code": f"def f(): pass\n{code}", "test_imports": [code], "test_list": ["f()"]}
+    (tmp_path / "mbpp.json").write_text(json.dumps([task]))
+    assert len(read_humaneval(tmp_path / "humaneval.jsonl")) == len(read_mbpp(tmp_path / "mbpp.json")) == 1
+    assert not (tmp_path / "ran").exists()
+
+
 @needs_jail
 def test_counts_the_answers_that_pass(humaneval, mbpp):
     problems = read_humaneval(humaneval) + read_mbpp(mbpp)
