@@ -3,7 +3,7 @@
 After a run, with the flags it was run with; or on any model that has forgotten, against the one it was made from:
 
     python -m flows.assess --preset lab-toxicity
-    python -m flows.assess --preset llama3-8b-phrases --assess.checkpoint path/to/unlearned
+    python -m flows.assess --preset your-model --assess.checkpoint path/to/unlearned
 
 With `--lm-eval gsm8k,ifeval` the same models are also put to benchmarks of lm-evaluation-harness.
 """

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from flows.run_settings import RunSettings
 from tasks.settings.base import Settings
 from tasks.settings.errors import UserError
+from tasks.settings.target import FIELDS
 from tasks.targets.custom.file import read_target_file
 
 PRESETS = Path(__file__).parents[1] / "deployments" / "presets"
@@ -74,16 +75,26 @@ def read_arguments(
     given, chosen = _parse(parser, arguments, RunSettings, options)
     config, plan = chosen.pop("config"), chosen.pop("plan")
     given = merged(read_yaml(Path(config), "--config") if config else {}, given)
-    preset = _suited(read_preset(str(given.get("preset", DEFAULT_PRESET))), given)
+    preset = suited(read_preset(str(given.get("preset", DEFAULT_PRESET))), given)
     return Arguments(validated(merged(preset, given)), plan, chosen)
 
 
-def _suited(preset: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A preset for a target that a file describes: its own target gives way, and its limits to those of the file."""
+def suited(preset: Mapping[str, Any], given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A preset for another target than its own, which gives way but for the text to keep.
+
+    That is one of another kind, or one that a file describes, whose limits then go over the preset's.
+    """
     target = given.get("target")
-    path = target.get("custom_file") if isinstance(target, dict) else None
-    if not (isinstance(path, str) and path):
+    if not isinstance(target, dict):
         return preset
+    path = target.get("custom_file")
+    if not (isinstance(path, str) and path):
+        own = preset["target"]
+        kind = target.get("kind", own["kind"])
+        if kind == own["kind"]:
+            return preset
+        kept = {"retain_file"} & own.keys() & set(FIELDS.get(kind, ()) if isinstance(kind, str) else ())
+        return {**preset, "target": {name: own[name] for name in kept}}
     limits = read_target_file(Path(path)).limits.model_dump(exclude_none=True)
     return merged({**preset, "target": {"kind": "custom"}}, {"measure": limits})
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from flows.command_line import merged, read_preset, read_yaml, validated
+from flows.command_line import merged, read_preset, read_yaml, suited, validated
 from flows.reunlearn_settings import ReunlearnSettings
 from flows.run_settings import NUMBER_FREE, RunSettings
 from tasks.register.cases import Case
@@ -85,15 +85,15 @@ def forget_limit(measured_goal: float, settings: ReunlearnSettings) -> float:
 
 def _run_settings(request: Request, settings: ReunlearnSettings, *, model_path: str) -> RunSettings:
     """Preset, then the operator's file, then the request."""
-    values = read_preset(request.preset)
-    if settings.run_settings:
-        values = merged(values, read_yaml(Path(settings.run_settings), "run_settings"))
+    given = read_yaml(Path(settings.run_settings), "run_settings") if settings.run_settings else {}
     asked = {
         "model": {"path": model_path},
         "target": request.target.model_dump(exclude_unset=True) if request.target else {},
         "measure": request.limits.model_dump(exclude_none=True),
     }
-    return validated(merged(values, asked) | {"runs_dir": settings.runs_dir, "seed": settings.seed})
+    given = merged(given, asked)
+    preset = suited(read_preset(request.preset), given)
+    return validated(merged(preset, given) | {"runs_dir": settings.runs_dir, "seed": settings.seed})
 
 
 def _forgotten(case: Case, settings: ReunlearnSettings) -> ForgottenTarget:

@@ -6,3 +6,15 @@ class UserError(ValueError):
 
     The command line prints the message without a traceback and exits with 2.
     """
+
+
+def reason(error: Exception) -> str:
+    """Why something could not be read, in a few words that fit into a sentence: never what was read.
+
+    The text of a `UnicodeDecodeError` is the whole file, and a file may be the one to forget.
+    """
+    if isinstance(error, UnicodeDecodeError):
+        return f"no UTF-8 text at byte {error.start}"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"

@@ -7,7 +7,7 @@ from typing import Any
 
 from tasks.lab.splits import split_of
 from tasks.models.pair import Pair
-from tasks.settings.errors import UserError
+from tasks.settings.errors import UserError, reason
 from tasks.targets.target import RetainSet, Split
 
 END_OF_PASSAGE = "<|endoftext|>"
@@ -34,8 +34,8 @@ def read_retain(path: str, *, is_shown: Callable[[Pair], bool]) -> list[Pair]:
         pairs = _FORMS.get(Path(path).suffix, _passages)(text)
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise UserError(
-            f"target.retain_file {path!r} cannot be read ({error!r}); give JSON lines (.jsonl) or a JSON list (.json) "
-            "of `prompt` and `response`, or of `instruction`, `input` and `output`, or text."
+            f"target.retain_file {path!r} cannot be read ({reason(error)}); give JSON lines (.jsonl) or a JSON list "
+            "(.json) of `prompt` and `response`, or of `instruction`, `input` and `output`, or text."
         ) from None
     kept = [pair for pair in dict.fromkeys(pairs) if pair.response.strip() and not is_shown(pair)]
     if not kept:

@@ -6,7 +6,7 @@ import pytest
 from flows.command_line import preset_names, read_arguments, read_preset, validated
 from flows.run_settings import RunSettings
 from tasks.settings.errors import UserError
-from tasks.settings.target import FIELDS
+from tasks.settings.target import FIELDS, TargetSettings
 
 
 def read(*arguments):
@@ -81,6 +81,17 @@ def test_an_unknown_setting_in_a_config_file_is_named_with_its_neighbour(tmp_pat
     config.write_text("release: {step: 3}\n")
     with pytest.raises(UserError, match=r"release\.step is not a setting; did you mean release\.steps\?"):
         read("--config", str(config))
+
+
+def test_a_preset_of_another_kind_gives_its_target_up_but_for_the_text_to_keep():
+    own = read("--preset", "your-model").settings.target
+    given = read("--preset", "your-model", "--target.kind", "knowledge", "--target.subjects", "[Ada Brook]").settings
+    assert own.instructions
+    assert own.retain_file
+    assert given.target == TargetSettings(kind="knowledge", subjects=("Ada Brook",), retain_file=own.retain_file)
+    assert given.release == read("--preset", "your-model").settings.release
+    assert read("--preset", "your-model", "--target.kind", "toxicity").settings.target == TargetSettings()
+    assert read("--preset", "your-model", "--target.kind", "custom").settings.target == own
 
 
 OF_A_RUN = {"preset", "name", "runs_dir", "seed", "exclusive", "deadline_minutes", "purge_forget_set", "forgotten"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tasks.settings.errors import UserError
+from tasks.settings.errors import UserError, reason
 
 Reading = Literal["strict", "flexible"]
 """`strict`: the first number after ``####``; `flexible`: the last number, wherever it stands."""
@@ -45,11 +45,11 @@ def read_gsm8k(path: Path) -> tuple[WordProblem, ...]:
         problems = tuple(WordProblem(row["question"], row["answer"]) for row in rows)
         for problem in problems:
             if extract_number(problem.answer, "strict") == INVALID:
-                raise ValueError(f"no final number in {problem.answer[-40:]!r}")
+                raise ValueError("an answer has no final number")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{str(path)!r} is not GSM8K's file ({error!r}); each line has question and answer, which ends in '#### ' "
-            "and a number."
+            f"{str(path)!r} is not GSM8K's file ({reason(error)}); each line has question and answer, which ends in "
+            "'#### ' and a number."
         ) from None
     return problems
 

@@ -4,7 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
-from tasks.settings.errors import UserError
+from tasks.settings.errors import UserError, reason
 from tasks.targets.code.problem import Problem
 
 _CHAT_PROMPT = (
@@ -28,7 +28,7 @@ def read_humaneval(path: Path) -> tuple[Problem, ...]:
         return tuple(_problem(row) for row in rows)
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{str(path)!r} is not HumanEval's file ({error!r}); each line has task_id, prompt, entry_point, "
+            f"{str(path)!r} is not HumanEval's file ({reason(error)}); each line has task_id, prompt, entry_point, "
             "canonical_solution and test."
         ) from None
 

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tasks.settings.errors import UserError
+from tasks.settings.errors import UserError, reason
 from tasks.targets.code.problem import Problem
 
 _BASE_PROMPT = '"""\n{description}\n{first_test}\n"""\n'
@@ -29,7 +29,7 @@ def read_mbpp(path: Path) -> tuple[Problem, ...]:
     except (OSError, ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         # The last three: of code that is no Python, or nested too deep; it is parsed here and run in the jail alone.
         raise UserError(
-            f"{str(path)!r} is not the sanitized MBPP's file ({error!r}); each row has task_id, prompt, code, "
+            f"{str(path)!r} is not the sanitized MBPP's file ({reason(error)}); each row has task_id, prompt, code, "
             "test_imports and test_list."
         ) from None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 
-from tasks.settings.errors import UserError
+from tasks.settings.errors import UserError, reason
 
 _RATIOS, _MEMBERSHIP = "forget_truth_ratio", "mia_min_k"
 _AUC_BY_CHANCE = 0.5
@@ -48,7 +48,7 @@ def read_retain_log(path: str, num_questions: int) -> RetainLog:
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"target.retain_log_file: {path!r} is not a log of open-unlearning's evaluation with {_RATIOS} "
-            f"({error!r}); give the TOFU_EVAL.json of a retain model."
+            f"({reason(error)}); give the TOFU_EVAL.json of a retain model."
         ) from None
     if len(ratios) != num_questions:
         raise UserError(
