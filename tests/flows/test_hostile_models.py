@@ -125,6 +125,21 @@ def test_a_chat_template(folder, refused, template, words):
     assert f"whose chat template {words}" in refused()
 
 
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        (5, "whose chat template is no text"),
+        ([{"name": "default", "template": 5}], "whose chat template is no text"),
+        ([{"name": "tool_use", "template": "{{ messages }}"}], "multiple chat templates with no default"),
+    ],
+    ids=["number", "number-by-name", "no-default"],
+)
+def test_a_chat_template_that_is_none(folder, refused, template, words):
+    (folder / "chat_template.jinja").unlink()
+    change(folder / "tokenizer_config.json", chat_template=template)
+    assert words in refused()
+
+
 @pytest.mark.parametrize("outside", ["../other.safetensors", "{}/other.safetensors", "other.safetensors"])
 def test_an_index_that_names_files_elsewhere(folder, refused, tmp_path, outside):
     shutil.copy(folder / "model.safetensors", tmp_path / "other.safetensors")
