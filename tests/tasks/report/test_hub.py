@@ -78,9 +78,11 @@ def test_a_private_repository_stays_private(folder, hub):
     assert hub.private is True
 
 
-def test_shards_of_an_earlier_push_go_and_other_files_stay(folder, hub):
+def test_shards_and_adapters_of_an_earlier_push_go_and_other_files_stay(folder, hub):
+    """A model beside an `adapter_config.json` would be taken for one that an adapter belongs on."""
     hub.private = True
-    earlier = ("model-00001-of-00002.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
+    shards = ("model-00001-of-00002.safetensors", "model.safetensors.index.json")
+    earlier = (*shards, "adapter_config.json", "adapter_model.safetensors")
     hub.files = dict.fromkeys((*earlier, "notes.md", ".gitattributes"), b"")
     push(folder, hub)
     assert not set(earlier) & set(hub.files)
