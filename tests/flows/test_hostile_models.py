@@ -102,6 +102,12 @@ def test_code_of_the_model_s_own_is_not_run(folder, refused, file, tmp_path, cap
     assert not trace.exists()
 
 
+def test_an_adapter_beside_the_weights(folder, refused):
+    """transformers would put it on them, and the digest knows nothing of it."""
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    assert "has an adapter beside the weights (adapter_config.json)" in refused()
+
+
 def test_an_unknown_architecture(folder, refused):
     change(folder / "config.json", model_type="oracle")
     assert "whose model_type 'oracle' is not known here" in refused()
