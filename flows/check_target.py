@@ -24,6 +24,7 @@ def check_target(settings: RunSettings, file: str) -> int:
 
     from tasks.models.device import resolve_device
     from tasks.models.language_model import load_language_model
+    from tasks.models.template_trial import try_chat_template
     from tasks.report.first_look import print_first_look
     from tasks.targets.checking import look_at
     from tasks.targets.checkpoint import Checkpoint
@@ -43,8 +44,10 @@ def check_target(settings: RunSettings, file: str) -> int:
         seed=settings.seed,
         device=device,
     )
+    lm = load_language_model(model.path, device=device, dtype=model.dtype)
+    try_chat_template(lm.tokenizer, model.path)
     checkpoint = Checkpoint(
-        load_language_model(model.path, device=device, dtype=model.dtype),
+        lm,
         batch_size=model.batch_size,
         max_new_tokens=measure.max_new_tokens,
         seed=derive_seed(settings.seed, "check-target"),

@@ -117,18 +117,18 @@ def run_command(
 
 
 def _print_plan(settings: RunSettings, units: Callable[[Run, Plan], Iterable[Unit]]) -> int:
-    """Memory and time of a run; each unit, its key, and whether it is done. Nothing is made, no weights are fetched."""
+    """Memory and time of a run; each unit, its key, and whether it is done. Nothing is made, no model is fetched."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    if units is run_units and settings.model.path != LAB:
-        console.print("\n".join(estimate(settings)), markup=False)
+    if settings.model.path != LAB:
+        if units is run_units:
+            console.print("\n".join([*estimate(settings), ""]), markup=False)
         if not is_downloaded(settings.model.path):
             console.print(
-                f"\n{settings.model.path} is not on this machine; keys are known once it is, for they hold its digest."
+                f"{settings.model.path} is not on this machine; keys are known once it is, for they hold its digest."
             )
             return 0
-        console.print()
     run, plan = peek_run(settings)
     for unit in units(run, plan):
         state = "done" if plan.find(run, unit) else "missing"

@@ -14,7 +14,7 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
 from tasks.models.codec import Codec, load_codec
 from tasks.models.language_model import require_all_weights
-from tasks.models.model_folder import find_model_folder, model_digest, weight_files, weight_shapes
+from tasks.models.model_folder import find_model_folder, model_digest, model_files, weight_files, weight_shapes
 from tasks.models.reading import READING, reading
 from tasks.models.template_trial import try_chat_template
 from tasks.models.weight_files import require_sound_weights
@@ -30,14 +30,20 @@ def examined_digest(path: str | Path) -> str:
             says, or are not finite.
     """
     folder = find_model_folder(path)
+    states = {file: file.stat() for file in model_files(folder)}
+    _examine(folder, path, tuple((file, stat.st_size, stat.st_mtime_ns) for file, stat in states.items()))
+    return model_digest(path)
+
+
+@cache
+def _examine(folder: Path, path: str | Path, files: tuple[tuple[Path, int, int], ...]) -> None:
+    """Once a process for the same files, as their digests are: a run opens its plan several times."""
     _require_known_architecture(folder, path)
     require_sound_weights(folder, path)
     codec = load_codec(path)
     try_chat_template(codec.tokenizer, path)
     _require_fitting_weights(folder, codec, path)
-    digest = model_digest(path)
-    _require_finite_weights(folder, path, digest)
-    return digest
+    _require_finite_weights(folder, path)
 
 
 def _require_known_architecture(folder: Path, path: str | Path) -> None:
@@ -78,9 +84,7 @@ def _require_fitting_weights(folder: Path, codec: Codec, path: str | Path) -> No
     require_all_weights(report["missing_keys"], path)
 
 
-@cache
-def _require_finite_weights(folder: Path, path: str | Path, digest: str) -> None:
-    """Once a process for the same model: it reads all of the weights, as the digest does."""
+def _require_finite_weights(folder: Path, path: str | Path) -> None:
     for file in weight_files(folder):
         with safe_open(file, framework="pt") as weights:
             for name in weights.keys():  # noqa: SIM118

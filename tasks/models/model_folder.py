@@ -17,6 +17,8 @@ from tasks.store.keys import json_digest
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 _WEIGHTS = ("model*.safetensors",)
+_ADAPTER = "adapter_config.json"
+"""Beside weights transformers puts the adapter of this file on them, unasked."""
 INDEX = "model.safetensors.index.json"
 _VOCABULARY = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 _SETTINGS = (
@@ -44,13 +46,18 @@ def find_model_folder(path: str | Path, *, setting: str = "model.path") -> Path:
         setting: Where the user gave it; for messages.
 
     Raises:
-        UserError: the folder is missing, has no config.json, no weights, only pickled weights, no tokenizer, or
-            one that is too large; or the hub id could not be loaded.
+        UserError: the folder is missing, has no config.json, no weights, only pickled weights, an adapter beside them,
+            no tokenizer, or one that is too large; or the hub id could not be loaded.
     """
     folder = Path(path).expanduser()
     if not folder.is_dir():
         folder = _hub_snapshot(_hub_id(path, setting), setting)
     _config_of(folder, path, setting)
+    if (folder / _ADAPTER).exists():
+        raise UserError(
+            f"{setting} is '{path}', which has an adapter beside the weights ({_ADAPTER}), and a model is its weights "
+            "alone; merge the adapter into them, or take that file away."
+        )
     if not weight_files(folder):
         if pickles := _matching(folder, _PICKLES):
             raise UserError(

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.models.reading import reading
 from tasks.settings.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def try_chat_template(tokenizer: "PreTrainedTokenizerBase", path: str | Path) ->
     """
     if not tokenizer.chat_template:
         return
-    template = tokenizer.get_chat_template()
+    with reading(path):  # Of several templates none may be the one to use.
+        template = tokenizer.get_chat_template()
+    if not isinstance(template, str):
+        raise UserError(f"model.path is '{path}', whose chat template is no text; give the tokenizer another one.")
     if len(template) > _LONGEST_TEMPLATE:
         raise UserError(
             f"model.path is '{path}', whose chat template has {len(template)} characters; give one of at most "

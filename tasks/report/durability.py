@@ -58,8 +58,11 @@ def write_durability(run_path: Path, result: Mapping[str, Any]) -> str:
     """
     name = DURABILITY if result["assessed"] == "unlearned" else f"durability-{result['assessed']}.json"
     earlier = read_durability(run_path, name) if (run_path / name).exists() else {}
+    told = earlier | result
+    if "benchmarks" in told:
+        told["benchmarks"] = earlier.get("benchmarks", {}) | told["benchmarks"]
     with disk_errors(run_path):
-        write_file(run_path / name, json.dumps(earlier | result, indent=2) + "\n")
+        write_file(run_path / name, json.dumps(told, indent=2) + "\n")
     return name
 
 

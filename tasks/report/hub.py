@@ -11,7 +11,7 @@ from tasks.settings.errors import UserError
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _CARD = "README.md"
-_REPLACED = re.compile(r"(adapter_model|model[^/]*)\.safetensors|model\.safetensors\.index\.json")
+_REPLACED = re.compile(r"(adapter_model|model[^/]*)\.safetensors|model\.safetensors\.index\.json|adapter_config\.json")
 """Files of an earlier push that would be taken for a part of this one."""
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasks.report.tables import markdown_table, metric_rows
+from tasks.settings.reunlearn import WATCHED
 
 _ADAPTER_HEAD = """# Unlearning adapter
 
@@ -36,6 +37,8 @@ inference is tested by `python -m flows.assess`.
 def hub_card(summary: Mapping[str, Any], base_model: str, *, is_adapter: bool) -> str:
     """The card of what is pushed to a hub: that of the folder, with what was measured; none of the forget data.
 
+    Nor what was forgotten before: those numbers have the names of other requests.
+
     Args:
         summary: Of the run.
         base_model: Hub id of the untouched model; empty where it has none.
@@ -47,5 +50,6 @@ def hub_card(summary: Mapping[str, Any], base_model: str, *, is_adapter: bool) -
         known.append("library_name: peft")
         card = card.replace("# Unlearned model\n", _ADAPTER_HEAD)
     head = "---\n" + "".join(f"{line}\n" for line in known)
-    rows = markdown_table(metric_rows(summary))
+    observed = {name: metric for name, metric in summary["observed"].items() if not name.startswith(WATCHED)}
+    rows = markdown_table(metric_rows({**summary, "observed": observed}))
     return card.replace("---\n", head, 1) + f"\n## Measured, on prompts that decided nothing\n\n{rows}\n"

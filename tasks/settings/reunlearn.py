@@ -7,6 +7,9 @@ from pydantic import Field
 from tasks.settings.base import Settings
 from tasks.settings.target import TargetSettings
 
+WATCHED = "forgotten before: "
+"""How the name of a metric begins that is observed because its target was forgotten before."""
+
 
 class ForgottenTarget(Settings):
     """A target that the model has forgotten before a run, and that the run may not bring back."""
@@ -21,7 +24,7 @@ class ForgottenTarget(Settings):
     @property
     def watched_as(self) -> str:
         """Name of its forget metric among what is observed of a checkpoint."""
-        return f"forgotten before: {self.name}"
+        return f"{WATCHED}{self.name}"
 
 
 class AuditSettings(Settings):

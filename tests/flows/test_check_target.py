@@ -1,6 +1,7 @@
 """`--check-target`: what a target's file is worth on a model, without a run."""
 
 import re
+import shutil
 
 import pytest
 import yaml
@@ -107,3 +108,11 @@ def test_what_a_file_names_counts_by_what_it_holds(tmp_path):
     (tmp_path / "kept.txt").write_text("two")
     changed = {name for name, digest in files_digests(settings).items() if digest != before[name]}
     assert changed == {"custom_file.retain_file"}
+
+
+def test_a_chat_template_is_tried_before_it_is_used(check, model, tmp_path):
+    folder = shutil.copytree(model, tmp_path / "model")
+    (folder / "chat_template.jinja").write_text("{{ 10 ** (10 ** 10) }}")
+    code, out, err = check(WORDS, "--model.path", str(folder))
+    assert (code, out) == (2, "")
+    assert "whose chat template does not end within 2 s" in err

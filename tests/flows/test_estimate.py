@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import memory
-from flows.command import main
+from flows.command import assess_command, main
 from flows.command_line import merged, read_preset, validated
 from flows.estimate import GPUS, Device, device_bytes, estimate, hours, tokens
 from flows.run_settings import RunSettings
@@ -145,7 +145,8 @@ def test_hours_follow_the_device_and_what_writes(folder_8b):
     assert 0.5 < hours(vllm, shape, a100) < 24
 
 
-def test_a_plan_of_a_hub_id_fetches_its_config_and_no_weights(folder_8b, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("command", [main, assess_command])
+def test_a_plan_of_a_hub_id_fetches_its_config_and_no_weights(folder_8b, tmp_path, monkeypatch, capsys, command):
     fetched = []
 
     def hf_hub_download(hub_id, file):
@@ -159,10 +160,11 @@ def test_a_plan_of_a_hub_id_fetches_its_config_and_no_weights(folder_8b, tmp_pat
     monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: None)
     monkeypatch.setattr("huggingface_hub.hf_hub_download", hf_hub_download)
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
-    assert main(["--runs-dir", str(tmp_path / "runs"), "--preset", "llama3-8b-coding", "--plan"]) == 0
+    assert command(["--runs-dir", str(tmp_path / "runs"), "--preset", "llama3-8b-coding", "--plan"]) == 0
     out = capsys.readouterr().out
-    assert fetched == ["config.json"]
-    assert "8,030,261,248" in out
+    if command is main:
+        assert fetched == ["config.json"]
+        assert "8,030,261,248" in out
     assert out.endswith("is not on this machine; keys are known once it is, for they hold its digest.\n")
 
 

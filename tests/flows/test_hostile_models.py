@@ -102,6 +102,12 @@ def test_code_of_the_model_s_own_is_not_run(folder, refused, file, tmp_path, cap
     assert not trace.exists()
 
 
+def test_an_adapter_beside_the_weights(folder, refused):
+    """transformers would put it on them, and the digest knows nothing of it."""
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    assert "has an adapter beside the weights (adapter_config.json)" in refused()
+
+
 def test_an_unknown_architecture(folder, refused):
     change(folder / "config.json", model_type="oracle")
     assert "whose model_type 'oracle' is not known here" in refused()
@@ -123,6 +129,21 @@ def test_an_unknown_architecture(folder, refused):
 def test_a_chat_template(folder, refused, template, words):
     (folder / "chat_template.jinja").write_text(template)
     assert f"whose chat template {words}" in refused()
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        (5, "whose chat template is no text"),
+        ([{"name": "default", "template": 5}], "whose chat template is no text"),
+        ([{"name": "tool_use", "template": "{{ messages }}"}], "multiple chat templates with no default"),
+    ],
+    ids=["number", "number-by-name", "no-default"],
+)
+def test_a_chat_template_that_is_none(folder, refused, template, words):
+    (folder / "chat_template.jinja").unlink()
+    change(folder / "tokenizer_config.json", chat_template=template)
+    assert words in refused()
 
 
 @pytest.mark.parametrize("outside", ["../other.safetensors", "{}/other.safetensors", "other.safetensors"])

@@ -72,8 +72,9 @@ def test_measuring_twice_gives_the_same(lm):
 
 
 def test_rounded_scores_are_those_of_the_rounded_model(lm):
-    target, same = FakeTarget(), FakeTarget()
-    found = measure_rounded(Checkpoint(lm, **ASKED), target, "tune", "int4_row")
+    target, same, checkpoint = FakeTarget(), FakeTarget(), Checkpoint(lm, **ASKED)
+    checkpoint.value(FakeTarget().forget, "tune")  # Its answers are kept, and are not those of rounded weights.
+    found = measure_rounded(checkpoint, target, "tune", "int4_row")
     with quantised(lm.model, SCHEMES["int4_row"]):
         expected = measure(Checkpoint(lm, **ASKED), same, "tune", kept=KEEP, revealed=[], prefill_tokens=1)
     assert found == {"forget": expected.forget, "utility": expected.utility}

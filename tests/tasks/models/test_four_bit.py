@@ -14,7 +14,7 @@ from tasks.models.language_model import LanguageModel, load_language_model
 from tasks.models.layers import linear_layers
 from tasks.models.likelihood import nll_per_token
 from tasks.models.pair import Pair
-from tasks.models.shape import Shape
+from tasks.models.shape import read_shape
 from tasks.release.candidates import Weights, low_rank_nll
 from tasks.release.memory import training_bytes
 from tasks.release.training import lora_layers, train_adapter
@@ -94,17 +94,8 @@ def test_an_adapter_trained_in_4bit_makes_the_pairs_likelier_under_the_plain_mod
 
 
 @needs_bitsandbytes
-def test_the_bytes_are_those_predicted(lm):
-    config = lm.model.config
-    shape = Shape(
-        hidden=config.hidden_size,
-        mlp=config.intermediate_size,
-        layers=config.num_hidden_layers,
-        vocabulary=config.vocab_size,
-        heads=config.num_attention_heads,
-        kv_heads=config.num_key_value_heads,
-        element=lm.model.dtype.itemsize,
-    )
+def test_the_bytes_are_those_predicted(lm, chat_folder):
+    shape = read_shape(chat_folder / "config.json", dtype=str(lm.model.dtype).removeprefix("torch."))
     assert sum(p.nbytes for p in lm.model.parameters()) == shape.model
     with in_4bit(lm.model):
         held = sum(p.nbytes for p in lm.model.parameters())

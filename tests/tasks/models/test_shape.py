@@ -102,6 +102,15 @@ def test_a_config_without_the_newer_keys_is_a_llama_of_the_first_kind(config_fil
     assert read_shape(config_file(json.dumps(old)), dtype="bfloat16").parameters == 6_738_415_616
 
 
+def test_a_qwen3_that_does_not_tell_the_size_of_its_heads_has_128(config_file):
+    sizes = {"vocab_size": 151936, "hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28}
+    told = {"model_type": "qwen3", **sizes, "num_attention_heads": 16, "num_key_value_heads": 8}
+    shape = read_shape(config_file(json.dumps(told | {"tie_word_embeddings": True})), dtype="bfloat16")
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(Qwen3Config(**told, tie_word_embeddings=True))
+    assert shape.parameters == sum(parameter.numel() for parameter in model.parameters())
+
+
 def test_other_architectures_are_not_guessed(config_file):
     with pytest.raises(UnknownShapeError, match="the model is a gpt2, and only llama, mistral, qwen2, qwen3 are"):
         read_shape(config_file('{"model_type": "gpt2"}'), dtype="float32")

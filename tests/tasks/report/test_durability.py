@@ -121,10 +121,15 @@ def test_what_an_assessment_does_not_look_for_stays_from_an_earlier_one(run):
     write_summary(run, {"name": "a-run", "verdict": "accepted"})
     write_durability(run, durability(run, models=MODELS, probes=PROBES))
     write_durability(run, durability(run, models=MODELS, probes=(), benchmarks=("both",)))
+    for model in MODELS:
+        folder = run / "assess/lm-eval/other" / model
+        folder.mkdir(parents=True)
+        (folder / "benchmark.json").write_text(json.dumps({"other": benchmarked(0.5)["sums"]}))
+    write_durability(run, durability(run, models=MODELS, probes=(), benchmarks=("other",)))
     add_durability(run)
     summary = read_summary(run)
     assert set(summary["durability"]) == set(PROBES)
-    assert set(summary["benchmarks"]) == {"sums", "words"}
+    assert set(summary["benchmarks"]) == {"sums", "words", "other"}
 
 
 @pytest.mark.parametrize("assessed", ["unlearned", "checkpoint-0123abcd"])

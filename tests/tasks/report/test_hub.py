@@ -6,6 +6,8 @@ import yaml
 from tasks.report.hub import REPOSITORY, push_to_hub
 from tasks.report.model_card import hub_card, model_card
 from tasks.settings.errors import UserError
+from tasks.settings.reunlearn import ForgottenTarget
+from tasks.settings.target import TargetSettings
 from tests.recorded_run import summary_of
 from tests.tasks.report.fake_hub import fake_hub
 from tests.tiny_model import make_tiny_model
@@ -78,9 +80,11 @@ def test_a_private_repository_stays_private(folder, hub):
     assert hub.private is True
 
 
-def test_shards_of_an_earlier_push_go_and_other_files_stay(folder, hub):
+def test_shards_and_adapters_of_an_earlier_push_go_and_other_files_stay(folder, hub):
+    """A model beside an `adapter_config.json` would be taken for one that an adapter belongs on."""
     hub.private = True
-    earlier = ("model-00001-of-00002.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
+    shards = ("model-00001-of-00002.safetensors", "model.safetensors.index.json")
+    earlier = (*shards, "adapter_config.json", "adapter_model.safetensors")
     hub.files = dict.fromkeys((*earlier, "notes.md", ".gitattributes"), b"")
     push(folder, hub)
     assert not set(earlier) & set(hub.files)
@@ -128,6 +132,15 @@ def test_the_card_says_what_was_measured():
     assert "# Unlearned model" in card
     assert "| before" in card.replace("|  ", "| ")
     assert "0.250" in card
+
+
+def test_the_card_does_not_name_what_was_forgotten_before():
+    before = ForgottenTarget(name="jane-doe", target=TargetSettings(kind="person"), limit=0.1)
+    summary = summary_of("a-run")
+    observed = {"rhyming": summary["forget"], before.watched_as: summary["forget"]}
+    card = hub_card(summary | {"observed": observed}, "", is_adapter=False)
+    assert "beside rhyming" in card
+    assert "jane-doe" not in card
 
 
 def test_the_card_of_an_adapter_says_what_it_is_on():
