@@ -315,7 +315,12 @@ class Plan:
     def _forgotten(self) -> Mapping[str, Any]:
         """What was forgotten before; nothing where nothing was, so that the keys of other runs do not know of it."""
         forgotten = [
-            {"name": one.name, "limit": one.limit, "target": one.target.told, "files": files_digests(one.target)}
+            {
+                "name": one.name,
+                "limit": one.limit,
+                "target": one.target.told,
+                "files": files_digests(one.target.without_retain),
+            }
             for one in self.settings.forgotten
         ]
         return {"forgotten": forgotten} if forgotten else {}

@@ -98,5 +98,6 @@ def _run_settings(request: Request, settings: ReunlearnSettings, *, model_path: 
 
 def _forgotten(case: Case, settings: ReunlearnSettings) -> ForgottenTarget:
     run = read_run_settings(settings, case.released)
-    target = run.target.model_copy(update={"retain_file": ""})
-    return ForgottenTarget(name=case.request.id, target=target, limit=forget_limit(run.measure.goal, settings))
+    return ForgottenTarget(
+        name=case.request.id, target=run.target.without_retain, limit=forget_limit(run.measure.goal, settings)
+    )

@@ -130,6 +130,11 @@ class TargetSettings(Settings):
         return {name: function for name, function in self if name.endswith("_function") and function}
 
     @property
+    def without_retain(self) -> "TargetSettings":
+        """The same target without text to keep: of what was forgotten before nobody asks what was kept then."""
+        return self.model_copy(update={"retain_file": ""})
+
+    @property
     def told(self) -> dict[str, Any]:
         """What decides a number, apart from the `files`: the settings that this kind reads."""
         return self.model_dump(mode="json", include={"kind", *FIELDS.get(self.kind, ())} - self.files.keys())

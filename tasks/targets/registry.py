@@ -43,10 +43,7 @@ def build_target(
     """
     target = _target(settings, num_prompts, max_new_tokens, seed, device)
     others = {
-        # What was kept then is of no interest now, and may be gone.
-        one.watched_as: _target(
-            one.target.model_copy(update={"retain_file": ""}), num_prompts, max_new_tokens, seed, device
-        )
+        one.watched_as: _target(one.target.without_retain, num_prompts, max_new_tokens, seed, device)
         for one in forgotten
     }
     return AfterOthers(target, others) if others else target

@@ -26,3 +26,8 @@ def test_what_a_kind_does_not_read_is_named_and_decides_nothing():
 @pytest.mark.parametrize("kind", FIELDS)
 def test_every_kind_reads_settings_that_exist(kind):
     assert set(FIELDS[kind]) <= TargetSettings.model_fields.keys()
+
+
+def test_what_was_forgotten_before_keeps_nothing():
+    settings = TargetSettings(kind="code", mbpp_file="a", retain_file="gone")
+    assert settings.without_retain == TargetSettings(kind="code", mbpp_file="a")
