@@ -3,9 +3,14 @@
 import ast
 import re
 import textwrap
+from itertools import islice
 
-MOST_CHARACTERS = 50_000
+MOST_CHARACTERS = 20_000
 """Of an answer that are read."""
+MOST_STARTS = 16
+"""Lines at which a program may begin, and fenced blocks, that are tried: each is parsed, perhaps to the answer's end."""
+MOST_CUTS = 16
+"""Of a text whose end is no program: what still does not parse then is none."""
 
 STOPS = ("\ndef ", "\nclass ", "\nif ", "\nprint(", "\nassert ", "\n#", "\n@", "\n```", "\n<")
 """Where a base model's continuation of a function has gone on to something else (HumanEval's, and a few more)."""
@@ -30,7 +35,7 @@ def extract_program(answer: str, *, entry_point: str = "", opening: str = "") ->
         opening: How the program begins. It stands before a whole function too: imports and helpers are in it.
     """
     answer = answer[:MOST_CHARACTERS]
-    blocks = [block for language, block in _FENCE.findall(answer) if language.lower() in _PYTHON]
+    blocks = [block for language, block in _FENCE.findall(answer) if language.lower() in _PYTHON][:MOST_STARTS]
     for block in blocks:
         program = longest_program(_flush_left(block))
         if defines(program, entry_point):
@@ -39,7 +44,7 @@ def extract_program(answer: str, *, entry_point: str = "", opening: str = "") ->
         for text in (*blocks, answer):
             if program := _continued(opening, text):
                 return program
-    for start in _FIRST_LINE.finditer(answer):
+    for start in islice(_FIRST_LINE.finditer(answer), MOST_STARTS):
         program = longest_program(answer[start.start() :])
         if defines(program, entry_point):
             return _after(opening, program)
@@ -66,9 +71,9 @@ def _continued(opening: str, text: str) -> str:
 
 
 def longest_program(text: str) -> str:
-    """The longest beginning, in lines, that is a Python program; may be empty."""
+    """The longest beginning, in lines, that is a Python program, found in `MOST_CUTS` cuts; may be empty."""
     lines = text.split("\n")
-    while lines:
+    for _ in range(MOST_CUTS):
         try:
             ast.parse("\n".join(lines))
         except SyntaxError as error:

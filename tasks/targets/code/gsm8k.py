@@ -8,9 +8,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tasks.settings.errors import UserError, reason
+from tasks.targets.code.problem import text_of
 
 Reading = Literal["strict", "flexible"]
 """`strict`: the first number after ``####``; `flexible`: the last number, wherever it stands."""
@@ -41,17 +42,22 @@ def read_gsm8k(path: Path) -> tuple[WordProblem, ...]:
         UserError: the file cannot be read, or an answer has no final number.
     """
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        problems = tuple(WordProblem(row["question"], row["answer"]) for row in rows)
-        for problem in problems:
-            if extract_number(problem.answer, "strict") == INVALID:
-                raise ValueError("an answer has no final number")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        # Not splitlines, which also splits at signs that may stand inside a JSON string.
+        lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        problems = tuple(_problem(json.loads(line)) for line in lines)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise UserError(
             f"{str(path)!r} is not GSM8K's file ({reason(error)}); each line has question and answer, which ends in "
             "'#### ' and a number."
         ) from None
     return problems
+
+
+def _problem(row: dict[str, Any]) -> WordProblem:
+    problem = WordProblem(text_of(row, "question"), text_of(row, "answer"))
+    if extract_number(problem.answer, "strict") == INVALID:
+        raise ValueError("an answer has no final number")
+    return problem
 
 
 def few_shot_prompt(question: str, shots: Sequence[WordProblem]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.settings.errors import UserError, reason
-from tasks.targets.code.problem import Problem
+from tasks.targets.code.problem import Problem, text_of
 
 _BASE_PROMPT = '"""\n{description}\n{first_test}\n"""\n'
 _CHAT_PROMPT = (
@@ -26,7 +26,7 @@ def read_mbpp(path: Path) -> tuple[Problem, ...]:
     """
     try:
         return tuple(_problem(row) for row in json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
+    except (OSError, ValueError, LookupError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         # The last three: of code that is no Python, or nested too deep; it is parsed here and run in the jail alone.
         raise UserError(
             f"{str(path)!r} is not the sanitized MBPP's file ({reason(error)}); each row has task_id, prompt, code, "
@@ -36,12 +36,12 @@ def read_mbpp(path: Path) -> tuple[Problem, ...]:
 
 def _problem(row: dict[str, Any]) -> Problem:
     tests = "\n".join(row["test_list"])
-    code = ast.parse(row["code"])
+    code, description = ast.parse(text_of(row, "code")), text_of(row, "prompt")
     imports = [ast.unparse(part) for part in code.body if isinstance(part, ast.Import | ast.ImportFrom)]
     return Problem(
         name=f"MBPP/{row['task_id']}",
-        base_prompt=_BASE_PROMPT.format(description=row["prompt"], first_test=row["test_list"][0]),
-        chat_prompt=_CHAT_PROMPT.format(description=row["prompt"], tests=tests),
+        base_prompt=_BASE_PROMPT.format(description=description, first_test=row["test_list"][0]),
+        chat_prompt=_CHAT_PROMPT.format(description=description, tests=tests),
         opening="",
         entry_point=_called_function(code, ast.parse(tests)),
         preamble="\n".join([*row["test_imports"], *imports]),  # MBPP/596: the test needs what the reference imports

@@ -1,6 +1,8 @@
 """A programming problem of a benchmark: what a model is asked, and what its program must do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tasks.sandbox.sandbox import Trial
 
@@ -32,3 +34,18 @@ class Problem:
     def trial(self, program: str) -> Trial:
         """A program and this problem's tests."""
         return Trial(program, entry_point=self.entry_point, preamble=self.preamble, test=self.test)
+
+
+def text_of(row: Mapping[str, Any], field: str) -> str:
+    """A field of a benchmark's row.
+
+    Raises:
+        LookupError: the row lacks it.
+        TypeError: the row is no object, or the field no text.
+        ValueError: the text has half a character, as JSON may spell it, which can be neither hashed nor tokenised.
+    """
+    text = row[field]
+    if not isinstance(text, str):
+        raise TypeError(f"{field} is no text")
+    text.encode()
+    return text

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tasks.models.pair import Pair
-from tasks.settings.errors import UserError
+from tasks.settings.errors import UserError, reason
 
 
 @dataclass(frozen=True)
@@ -112,23 +112,22 @@ def _read(path: Path, setting: str, *, needs_wrong: bool = False) -> list[Questi
             raise ValueError("it is empty")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         form = "`question`, `answer` and `perturbed_answer`" if needs_wrong else "`question` and `answer`"
-        raise UserError(f"{setting}: {str(path)!r} is not JSON lines with {form} ({_reason(error)}).") from None
+        raise UserError(f"{setting}: {str(path)!r} is not JSON lines with {form} ({reason(error)}).") from None
     return questions
 
 
 def _question(index: int, row: dict[str, Any], needs_wrong: bool) -> Question:
     if not isinstance(row, dict):
         raise ValueError(f"line {index + 1} is no object")
-    wrong = row["perturbed_answer"] if needs_wrong else row.get("perturbed_answer", ())
+    wrong = row["perturbed_answer"] if needs_wrong else row.get("perturbed_answer", [])
+    if not isinstance(wrong, str | list):
+        raise ValueError(f"line {index + 1} has a perturbed_answer that is neither a text nor a list of them")
     wrong = (wrong,) if isinstance(wrong, str) else tuple(wrong)
     question = Question(index, row["question"], row["answer"], row.get("paraphrased_answer", row["answer"]), wrong)
     for text in (question.prompt, question.response, question.paraphrased, *wrong):
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"line {index + 1} has an empty text, or something that is no text")
+        text.encode()  # half a character, as JSON may spell it, can be neither hashed nor tokenised
     if needs_wrong and not wrong:
         raise ValueError(f"line {index + 1} has no wrong answer")
     return question
-
-
-def _reason(error: Exception) -> str:
-    return f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)

@@ -1,6 +1,15 @@
+import ast
+
 import pytest
 
-from tasks.targets.code.extraction import MOST_CHARACTERS, defines, extract_program, longest_program
+from tasks.targets.code.extraction import (
+    MOST_CHARACTERS,
+    MOST_CUTS,
+    MOST_STARTS,
+    defines,
+    extract_program,
+    longest_program,
+)
 
 OPENING = 'import math\n\n\ndef f(x):\n    """Twice x."""\n'
 WHOLE = "def f(x):\n    return 2 * x"
@@ -86,6 +95,19 @@ def test_any_function_will_do_where_none_is_named():
 
 def test_a_long_answer_is_read_in_part():
     assert extract_program("x" * MOST_CHARACTERS + "\n" + WHOLE, entry_point="f") == ""
+
+
+@pytest.mark.parametrize("line", ["import x\n", "@x\n", "def g(:\n", "class A: pass\n", "```\n", "if x:\n", "x = (\n"])
+def test_an_answer_is_parsed_so_many_times_at_most(line, monkeypatch):
+    parsed, parse = [], ast.parse
+    monkeypatch.setattr(ast, "parse", lambda text: parsed.append(text) or parse(text))
+    assert extract_program(line * 100, entry_point="f", opening=OPENING) == ""
+    assert len(parsed) <= (3 * MOST_STARTS + 1) * (MOST_CUTS + 1)
+
+
+def test_a_program_after_many_lines_that_begin_none_is_still_found():
+    assert _value(extract_program("import math\n" * 100 + WHOLE, entry_point="f")) == 6
+    assert _value(extract_program(f"{WHOLE}\n" + "and so on\n" * 100, entry_point="f")) == 6
 
 
 def test_the_longest_program_of_a_text():

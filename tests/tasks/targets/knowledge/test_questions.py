@@ -33,7 +33,7 @@ def test_own_questions_need_no_wrong_answers(tmp_path):
 @pytest.mark.parametrize(
     ("rows", "reason"),
     [
-        ([{"question": "Where?"}], "'answer' is missing"),
+        ([{"question": "Where?"}], "KeyError: 'answer'"),
         ([{"question": "Where?", "answer": " "}], "line 1 has an empty text"),
         ([{"question": "Where?", "answer": 7}], "line 1 has"),
         (["no json"], "Expecting value"),
@@ -56,7 +56,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 def test_tofu_without_wrong_answers_is_refused(tmp_path):
     write(tmp_path / "retain_perturbed.json", {"question": "Where?", "answer": "In Lund."})
-    with pytest.raises(UserError, match="'perturbed_answer' is missing"):
+    with pytest.raises(UserError, match="KeyError: 'perturbed_answer'"):
         read_tofu(str(tmp_path), "forget10")
 
 
