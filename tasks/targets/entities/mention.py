@@ -13,10 +13,18 @@ def compact(words: str) -> str:
     return "".join(words.split())
 
 
-def occurs_in(mention: str, sentence: str) -> bool:
-    """Whether whole words of the sentence are the mention; white space makes no difference, case does."""
+def places_of(mention: str, sentence: str) -> list[tuple[int, int]]:
+    """Where whole words of the sentence are the mention: start and end of each place.
+
+    White space makes no difference, case does.
+    """
     letters = compact(mention)
     if not 0 < len(letters) <= MOST_CHARACTERS:
-        return False
+        return []
     spaced = r"\s*".join(map(re.escape, letters))
-    return re.search(rf"(?<!\w){spaced}(?!\w)", sentence) is not None
+    return [found.span() for found in re.finditer(rf"(?<!\w){spaced}(?!\w)", sentence)]
+
+
+def occurs_in(mention: str, sentence: str) -> bool:
+    """Whether the sentence has the mention in some place."""
+    return bool(places_of(mention, sentence))

@@ -10,6 +10,7 @@ from tasks.models.model_folder import find_model_folder
 from tasks.models.reading import READING, reading
 from tasks.settings.errors import UserError
 from tasks.targets.entities.generated import TaggedSentence
+from tasks.targets.entities.mention import places_of
 
 BATCH_SIZE = 32
 
@@ -94,7 +95,7 @@ def _open(folder: str, device: str) -> TokenClassificationPipeline:
 
 def _shares(one: TaggedSentence, start: int, end: int) -> bool:
     """Whether a mention shares characters with this part of its sentence."""
-    places = [(at, at + len(mention)) for mention in one.mentions if (at := one.sentence.find(mention)) >= 0]
+    places = (place for mention in one.mentions for place in places_of(mention, one.sentence))
     return any(first < end and start < last for first, last in places)
 
 

@@ -1,7 +1,5 @@
 """What is to be read of each answer was written down by hand first; the answers are invented, in models' forms."""
 
-import time
-
 import pytest
 
 from tasks.targets.entities.answers import listed_mentions
@@ -91,13 +89,6 @@ def test_what_is_listed(answer, mentions):
 @pytest.mark.parametrize("answer", UNREADABLE)
 def test_what_lists_nothing_that_can_be_read(answer):
     assert listed_mentions(answer, PERSON) is None
-
-
-@pytest.mark.parametrize("answer", ["[" * 100_000, '{"a":' * 100_000, '["' * 100_000, "'" * 100_000, "[,]" * 100_000])
-def test_hostile_answers_cost_little(answer):
-    begin = time.process_time()
-    assert listed_mentions(answer, PERSON) in (None, ())
-    assert time.process_time() - begin < 1
 
 
 def test_a_type_without_words_of_its_own_is_asked_for_by_its_label():

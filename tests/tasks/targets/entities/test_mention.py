@@ -1,6 +1,6 @@
 import pytest
 
-from tasks.targets.entities.mention import compact, occurs_in
+from tasks.targets.entities.mention import compact, occurs_in, places_of
 
 
 def test_compact_takes_out_white_space():
@@ -24,3 +24,7 @@ def test_compact_takes_out_white_space():
 )
 def test_whole_words_of_the_sentence(mention, sentence, occurs):
     assert occurs_in(mention, sentence) == occurs
+
+
+def test_every_place_of_a_mention():
+    assert places_of("Ada Reed", "Adamant AdaReed and Ada  Reed") == [(8, 15), (20, 29)]

@@ -65,7 +65,9 @@ def test_a_mention_counts_where_the_classifier_finds_the_type(folder):
         ("Ada Reed sang in Varna .", ("Varna",)),
         ("Varna sang .", ("Varna",)),
         ("Ada Reed sang in Varna .", ("Varna", "Ada")),
-    ) == [True, True, False, False, True]
+        ("Ada Reed sang .", ("AdaReed",)),
+        ("Adas sang in Ada .", ("Ada",)),
+    ) == [True, True, False, False, True, True, True]
 
 
 def test_the_prefix_of_a_label_makes_no_difference(folder):
