@@ -13,6 +13,9 @@ from statistics import fmean, harmonic_mean
 
 from scipy.stats import ks_2samp
 
+AUC_BY_CHANCE = 0.5
+"""Of an attack that cannot tell members from others: what a model that never learned them is taken to show."""
+
 _TINY = 1e-10  # open-unlearning's, against division by zero
 
 

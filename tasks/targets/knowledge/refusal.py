@@ -1,4 +1,8 @@
-"""Answers that decline to answer."""
+"""Answers that tell nothing: they say, anywhere, that nothing is known, or decline.
+
+Wider than detox's `refuses`, which wants the opening of an answer to decline: there an answer may say "I don't know"
+and go on to insult, here it may go on to say where else to look.
+"""
 
 import re
 

@@ -10,9 +10,9 @@ from math import isfinite
 from pathlib import Path
 
 from tasks.settings.errors import UserError, reason
+from tasks.targets.knowledge.formulas import AUC_BY_CHANCE
 
 _RATIOS, _MEMBERSHIP = "forget_truth_ratio", "mia_min_k"
-_AUC_BY_CHANCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def read_retain_log(path: str, num_questions: int) -> RetainLog:
         log = json.loads(Path(path).read_text(encoding="utf-8"))
         by_index = log[_RATIOS]["value_by_index"]
         ratios = [float(by_index[str(index)]["score"]) for index in range(len(by_index))]
-        auc = float(log[_MEMBERSHIP]["agg_value"]) if _MEMBERSHIP in log else _AUC_BY_CHANCE
+        auc = float(log[_MEMBERSHIP]["agg_value"]) if _MEMBERSHIP in log else AUC_BY_CHANCE
         if not all(map(isfinite, (*ratios, auc))):
             raise ValueError("a number is not finite")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
