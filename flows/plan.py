@@ -404,6 +404,7 @@ def make_plan(settings: RunSettings) -> Plan:
     from tasks.models.device import resolve_device
     from tasks.models.examination import examined_digest
     from tasks.models.four_bit import require_bitsandbytes
+    from tasks.targets.chat_requests import warn_of_base_model
     from tasks.targets.lab import LAB_TARGETS
     from tasks.targets.registry import build_target
 
@@ -435,10 +436,14 @@ def make_plan(settings: RunSettings) -> Plan:
         seed=settings.seed,
         forgotten=settings.forgotten,
     )
+    model_digest = ""
+    if model.path != LAB:
+        model_digest = examined_digest(model.path)
+        warn_of_base_model(target.kind, model.path)
     return Plan(
         settings,
         device=device,
-        model_digest="" if model.path == LAB else examined_digest(model.path),
+        model_digest=model_digest,
         target_digests=files_digests(target),
         backend=resolve_backend(model.backend, path=model.path, device=device),
         encoder_digest=_encoder_digest(settings),
