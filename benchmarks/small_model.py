@@ -26,6 +26,7 @@ from tasks.models.batching import batches_by_length
 from tasks.models.language_model import LanguageModel, load_language_model, save_language_model
 from tasks.models.pair import Pair
 from tasks.release.training import endless_permutations, response_loss
+from tasks.settings.errors import reason
 from tasks.store.seeds import derive_seed
 
 PAD, SYSTEM, USER, ASSISTANT, END = SPECIAL_TOKENS = ("<|pad|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
@@ -48,8 +49,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--updates", type=int, default=600)
     arguments = parser.parse_args()
-    rows = map(json.loads, arguments.pairs.read_text(encoding="utf-8").splitlines())
-    pairs = [Pair(row["prompt"], row["response"]) for row in rows]
+    try:
+        # Not splitlines, which also splits at signs that may stand inside a JSON string.
+        lines = [line for line in arguments.pairs.read_text(encoding="utf-8").split("\n") if line.strip()]
+        pairs = [Pair(row["prompt"], row["response"]) for row in map(json.loads, lines)]
+        if not pairs:
+            raise ValueError("it is empty")
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        parser.error(f"PAIRS is {str(arguments.pairs)!r} ({reason(error)}); give JSON lines with prompt and response.")
     train_small_model(pairs, arguments.folder, seed=arguments.seed, updates=arguments.updates, progress=print_progress)
 
 

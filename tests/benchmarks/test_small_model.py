@@ -1,9 +1,10 @@
 import random
+import sys
 
 import pytest
 import torch
 
-from benchmarks.small_model import train_small_model
+from benchmarks.small_model import main, train_small_model
 from tasks.models.generator import TransformersGenerator
 from tasks.models.language_model import load_language_model
 from tasks.models.likelihood import nll_per_token
@@ -55,3 +56,16 @@ def test_what_is_there_is_not_trained_again(folder):
     lines = []
     assert train_small_model([], folder, seed=2, updates=1, progress=lines.append) == folder
     assert lines == []
+
+
+@pytest.mark.parametrize("content", [None, "", "no json", "[1]", '{"prompt": "a"}'])
+def test_what_is_no_file_of_pairs_is_refused_in_one_sentence(tmp_path, monkeypatch, capsys, content):
+    path = tmp_path / "pairs.jsonl"
+    if content is not None:
+        path.write_text(content)
+    monkeypatch.setattr(sys, "argv", ["small_model", str(path), str(tmp_path / "model")])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert "give JSON lines with prompt and response." in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
