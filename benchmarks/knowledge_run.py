@@ -3,9 +3,9 @@
     python -m benchmarks.knowledge_run [--seed 1] [--place DIR] [--only questions|name]
 
 Trains a model that knows all of `knowledge_world`, and one that was never told of the people to be forgotten, whose
-retain log is written in open-unlearning's form. Then two runs of the command line, both with text to keep: `questions`,
-with the files, and `name`, with nothing but the name of one person. Prints what the records say, before and after, as
-markdown.
+retain log is written in open-unlearning's form. Then two runs of the command line, both with text to keep:
+`questions`, with the files, unseen questions among them, and `name`, with nothing but the name of one person. Prints
+what the records say, before and after, as markdown.
 """
 
 import argparse
@@ -19,7 +19,16 @@ from typing import Any
 
 import yaml
 
-from benchmarks.knowledge_world import capitals, people, rows, taught, write_retain, write_tofu, writers
+from benchmarks.knowledge_world import (
+    capitals,
+    people,
+    rows,
+    taught,
+    write_holdout,
+    write_retain,
+    write_tofu,
+    writers,
+)
 from benchmarks.small_model import print_progress, train_small_model
 from tasks.models.generator import TransformersGenerator
 from tasks.models.language_model import LanguageModel, load_language_model
@@ -27,10 +36,9 @@ from tasks.models.sampling import Sampling
 from tasks.release.rebuild import recorded_updates
 from tasks.release.resident import take_model
 from tasks.report.summary import read_summary
-from tasks.targets.knowledge.formulas import ratios_of_forgotten
-from tasks.targets.knowledge.published import likelihoods
-from tasks.targets.knowledge.questions import read_tofu
+from tasks.targets.knowledge.questions import read_questions, read_tofu
 from tasks.targets.knowledge.recall import fact_recall
+from tasks.targets.knowledge.retain_model import write_retain_log
 
 MODEL = {"hidden_size": 64, "layers": 2, "vocabulary": 800, "context": 128, "updates": 550, "learning_rate": 5e-3}
 BATCH = 64
@@ -69,9 +77,13 @@ def main() -> None:
     names, retain = write_tofu(place / "tofu"), str(write_retain(place / "retain.jsonl"))
     model = small_model(place, seed, with_forgotten=True)
     if arguments.only != "name":
-        log = write_retain_log(place, small_model(place, seed, with_forgotten=False))
-        target = {"subjects": names, "questions_folder": str(place / "tofu"), "retain_log_file": str(log)}
-        target["retain_file"] = retain
+        holdout = write_holdout(place / "holdout.jsonl")
+        log = place / f"without-{seed}-TOFU_EVAL.json"
+        never_told = load_language_model(small_model(place, seed, with_forgotten=False))
+        forgotten, unseen = read_tofu(str(place / "tofu"), "forget10").forget, read_questions(str(holdout), "holdout")
+        write_retain_log(log, never_told, forgotten, unseen, batch_size=BATCH)
+        target = {"subjects": names, "questions_folder": str(place / "tofu"), "retain_file": retain}
+        target |= {"retain_log_file": str(log), "holdout_file": str(holdout)}
         report(place, seed, "questions", model, target)
     if arguments.only != "questions":
         report(place, seed, "name", model, {"subjects": names[:1], "retain_file": retain})
@@ -80,17 +92,6 @@ def main() -> None:
 def small_model(place: Path, seed: int, *, with_forgotten: bool) -> Path:
     folder = place / f"{'all' if with_forgotten else 'without'}-{seed}"
     return train_small_model(taught(with_forgotten=with_forgotten), folder, seed=seed, progress=print_progress, **MODEL)
-
-
-def write_retain_log(place: Path, model: Path) -> Path:
-    """The truth ratios of a model that never learned the forget set, as open-unlearning logs them."""
-    questions = read_tofu(str(place / "tofu"), "forget10").forget
-    read = likelihoods(load_language_model(model), questions, batch_size=BATCH)
-    by_index = {str(q.index): {"score": one.truth_ratio} for q, one in zip(questions, read, strict=True)}
-    ratios = {"agg_value": ratios_of_forgotten([one.truth_ratio for one in read]), "value_by_index": by_index}
-    path = place / f"{model.name}-TOFU_EVAL.json"
-    path.write_text(json.dumps({"forget_truth_ratio": ratios}), encoding="utf-8")
-    return path
 
 
 def run(place: Path, seed: int, name: str, model: Path, target: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,8 @@ PETS = ("parrot", "tortoise", "ferret", "spaniel", "goose", "lizard", "pony", "r
 THINGS = ("violin", "trumpet", "piano", "harp", "cello", "flute", "banjo", "oboe", "tuba", "drum")
 # fmt: on
 
+STRANGERS = ("Rosa Rask", "Sven Sommer", "Tilde Toth", "Viktor Urban")
+"""Of whom no model is ever told."""
 NUM_FORGET, NUM_ASKED = 4, 11
 """Of the 16 people the first are to be forgotten, the next are asked about, and the last is TOFU's text to keep."""
 NUM_ASKED_THINGS = 100
@@ -129,11 +131,16 @@ class Person:
 
 def people() -> list[Person]:
     """Always the same 16."""
-    chance = Random("people")
-    return [
-        Person(f"{first} {last}", tuple(chance.choice(fact.values) for fact in FACTS))
-        for first, last in zip(FIRST, LAST, strict=True)
-    ]
+    return _invented([f"{first} {last}" for first, last in zip(FIRST, LAST, strict=True)], Random("people"))
+
+
+def strangers() -> list[Person]:
+    """People of the same kind, for membership inference: what a model says of them it has not learned."""
+    return _invented(STRANGERS, Random("strangers"))
+
+
+def _invented(names: Sequence[str], chance: Random) -> list[Person]:
+    return [Person(name, tuple(chance.choice(fact.values) for fact in FACTS)) for name in names]
 
 
 def rows(person: Person) -> list[dict[str, Any]]:
@@ -195,8 +202,13 @@ def write_tofu(folder: Path) -> tuple[str, ...]:
         "world_facts_perturbed": capitals()[:NUM_ASKED_THINGS],
     }
     for name, found in files.items():
-        (folder / f"{name}.json").write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
+        _write_rows(folder / f"{name}.json", found)
     return tuple(person.name for person in forgotten)
+
+
+def write_holdout(path: Path) -> Path:
+    """Write questions about the strangers."""
+    return _write_rows(path, [row for person in strangers() for row in rows(person)])
 
 
 def write_retain(path: Path) -> Path:
@@ -206,8 +218,11 @@ def write_retain(path: Path) -> Path:
     others = (*writers()[NUM_ASKED_THINGS:], *capitals()[NUM_ASKED_THINGS:])
     pairs += [Pair(row["question"], row["answer"]) for row in others]
     Random("retain").shuffle(pairs)
-    lines = [json.dumps({"prompt": pair.prompt, "response": pair.response}) + "\n" for pair in pairs]
-    path.write_text("".join(lines), encoding="utf-8")
+    return _write_rows(path, [{"prompt": pair.prompt, "response": pair.response} for pair in pairs])
+
+
+def _write_rows(path: Path, found: Sequence[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
     return path
 
 

@@ -8,7 +8,7 @@ from itertools import islice
 MOST_CHARACTERS = 20_000
 """Of an answer that are read."""
 MOST_STARTS = 16
-"""Lines at which a program may begin, and fenced blocks, that are tried: each is parsed, perhaps to the answer's end."""
+"""Fenced blocks, and lines at which a program may begin, that are tried: each is parsed, perhaps to the very end."""
 MOST_CUTS = 16
 """Of a text whose end is no program: what still does not parse then is none."""
 

@@ -14,6 +14,8 @@ from tasks.targets.knowledge.questions import Question
 from tasks.targets.knowledge.recall import rouge_l_recall
 from tasks.targets.knowledge.retain_log import RetainLog
 
+ATTACK_OF_PRIVLEAK = "min_40"
+
 
 @dataclass(frozen=True)
 class Likelihoods:
@@ -121,7 +123,7 @@ def membership_numbers(
         retain_log: Of a model that never learned the members; none, and its area is taken to be that of chance.
     """
     areas, n = membership(lm, members, others, batch_size=batch_size), len(members) + len(others)
-    leak = formulas.privleak(areas["min_40"], retain_log.auc if retain_log else formulas.AUC_BY_CHANCE)
+    leak = formulas.privleak(areas[ATTACK_OF_PRIVLEAK], retain_log.auc if retain_log else formulas.AUC_BY_CHANCE)
     return {f"membership by {name}": Detail(area, "", n) for name, area in areas.items()} | {
         "privleak": Detail(leak, "", n)
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from tasks.settings.errors import UserError, reason
 from tasks.targets.knowledge.formulas import AUC_BY_CHANCE
 
-_RATIOS, _MEMBERSHIP = "forget_truth_ratio", "mia_min_k"
+RATIOS, MEMBERSHIP = "forget_truth_ratio", "mia_min_k"
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ def read_retain_log(path: str, num_questions: int) -> RetainLog:
     """
     try:
         log = json.loads(Path(path).read_text(encoding="utf-8"))
-        by_index = log[_RATIOS]["value_by_index"]
+        by_index = log[RATIOS]["value_by_index"]
         ratios = [float(by_index[str(index)]["score"]) for index in range(len(by_index))]
-        auc = float(log[_MEMBERSHIP]["agg_value"]) if _MEMBERSHIP in log else AUC_BY_CHANCE
+        auc = float(log[MEMBERSHIP]["agg_value"]) if MEMBERSHIP in log else AUC_BY_CHANCE
         if not all(map(isfinite, (*ratios, auc))):
             raise ValueError("a number is not finite")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
-            f"target.retain_log_file: {path!r} is not a log of open-unlearning's evaluation with {_RATIOS} "
+            f"target.retain_log_file: {path!r} is not a log of open-unlearning's evaluation with {RATIOS} "
             f"({reason(error)}); give the TOFU_EVAL.json of a retain model."
         ) from None
     if len(ratios) != num_questions:
