@@ -3,7 +3,6 @@
 A forget pair is an instruction and the model's answer to it, where the answer holds a function that runs.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from tasks.targets.code.mbpp import read_mbpp
 from tasks.targets.code.problem import Problem
 from tasks.targets.code.scoring import shows_code, solve
 from tasks.targets.details import Detail, Details
+from tasks.targets.halves import halves
 from tasks.targets.phrases import REWRITE_TEMPLATE
 from tasks.targets.retain import read_retain, split_retain
 from tasks.targets.target import Example, Metric, RetainSet, Split
@@ -133,17 +133,13 @@ class CodeTarget:
 def _held_out(
     examples: Sequence[Example], num_prompts: Mapping[Split, int], what: str
 ) -> dict[Split, tuple[Example, ...]]:
-    """Half of the problems for each split, by a hash of the prompt, so that a longer file moves none."""
-    halves: dict[Split, list[Example]] = {"tune": [], "report": []}
-    for example in examples:
-        is_odd = hashlib.sha256(example.prompt.encode()).digest()[0] % 2
-        halves["report" if is_odd else "tune"].append(example)
-    for split, half in halves.items():
+    found = halves(examples)
+    for split, half in found.items():
         if len(half) < num_prompts[split]:
             raise UserError(
                 f"measure.{split}_prompts is {num_prompts[split]}; the files have {len(half)} {what} for that split."
             )
-    return {split: tuple(half[: num_prompts[split]]) for split, half in halves.items()}
+    return {split: tuple(half[: num_prompts[split]]) for split, half in found.items()}
 
 
 def _share_solved(examples: Sequence[CodeExample], answers: Sequence[str]) -> float:

@@ -5,7 +5,6 @@ it. Where there are questions, TOFU's or one's own, they are held out: they meas
 on. Where there are none, held-out instructions measure how often the model still tells something of the name.
 """
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from statistics import fmean
@@ -19,6 +18,7 @@ from tasks.store.seeds import derive_seed
 from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.combinations import combinations, held_out_instructions
 from tasks.targets.details import Detail, Details
+from tasks.targets.halves import halves
 from tasks.targets.knowledge.published import forgotten_numbers, membership_numbers, utility_numbers
 from tasks.targets.knowledge.questions import Question, Tofu, read_questions, read_tofu
 from tasks.targets.knowledge.recall import fact_recall, rouge_l_recall
@@ -164,7 +164,7 @@ class KnowledgeTarget:
 
     def _asked_metric(self) -> Metric:
         """How much of the true answers is told."""
-        return Metric("facts", self._halves(self._questions, "questions to be forgotten"), _mean_fact_recall)
+        return Metric("facts", self._held_out_of(self._questions, "questions to be forgotten"), _mean_fact_recall)
 
     def _told_metric(self, seed: int) -> Metric:
         """How often something is told of a name, asked in general words."""
@@ -174,7 +174,7 @@ class KnowledgeTarget:
 
     def _tofu_metrics(self, tofu: Tofu) -> tuple[Metric, ...]:
         sets = {OTHER_AUTHORS: tofu.retain, REAL_AUTHORS: tofu.real_authors, WORLD_FACTS: tofu.world_facts}
-        return tuple(Metric(name, self._halves(asked, name), _mean_rouge) for name, asked in sets.items())
+        return tuple(Metric(name, self._held_out_of(asked, name), _mean_rouge) for name, asked in sets.items())
 
     def _kept_answers(self) -> tuple[Metric, ...]:
         """Held-out answers of the retain file, where it has prompts."""
@@ -184,19 +184,15 @@ class KnowledgeTarget:
         }
         return (Metric(KEPT_ANSWERS, examples, _mean_rouge),) if all(examples.values()) else ()
 
-    def _halves(self, questions: Sequence[Question], what: str) -> dict[Split, tuple[Question, ...]]:
-        """Half of the questions for each split, by a hash of the question, so that a longer file moves none."""
-        halves: dict[Split, list[Question]] = {"tune": [], "report": []}
-        for question in questions:
-            is_odd = hashlib.sha256(question.prompt.encode()).digest()[0] % 2
-            halves["report" if is_odd else "tune"].append(question)
-        for split, half in halves.items():
+    def _held_out_of(self, questions: Sequence[Question], what: str) -> dict[Split, tuple[Question, ...]]:
+        found = halves(questions)
+        for split, half in found.items():
             if len(half) < _FEWEST_PROMPTS:
                 raise UserError(
                     f"target: the files have {len(half)} {what} for the split {split}; at least {_FEWEST_PROMPTS} are "
                     "needed there, so give 30 or more in all."
                 )
-        return {split: tuple(half[: self._num_prompts[split]]) for split, half in halves.items()}
+        return {split: tuple(half[: self._num_prompts[split]]) for split, half in found.items()}
 
     def _share_told(self, examples: Sequence[Example], answers: Sequence[str]) -> float:
         return fmean(
