@@ -6,6 +6,8 @@ The instructions are of whole sentences about a person, a place or a thing; noth
 import re
 from collections.abc import Sequence
 
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
 from tasks.settings.errors import UserError
 from tasks.targets.knowledge.recall import telling_words
 from tasks.targets.knowledge.refusal import is_refusal
@@ -96,5 +98,5 @@ class Subjects:
 
 
 def _names_by_itself(part: str) -> bool:
-    """Whether a part of a name is one as well: not a particle, a number or an initial."""
-    return len(part) >= _SHORTEST_PART and part[0].isupper()
+    """Whether a part of a name is one as well: not an article, a particle, a number or an initial."""
+    return len(part) >= _SHORTEST_PART and part[0].isupper() and part.lower() not in ENGLISH_STOP_WORDS

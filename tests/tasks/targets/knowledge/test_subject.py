@@ -25,6 +25,12 @@ def test_a_name_or_a_part_that_is_written_like_one(text, is_named):
     assert ADA.is_named(text) is is_named
 
 
+def test_an_article_is_no_name():
+    hague = Subjects(["The Hague"])
+    assert hague.is_named("Near Hague.")
+    assert not hague.is_named("The sea is near.")
+
+
 @pytest.mark.parametrize(
     ("answer", "is_told"),
     [
