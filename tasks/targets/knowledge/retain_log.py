@@ -45,6 +45,8 @@ def read_retain_log(path: str, num_questions: int) -> RetainLog:
         auc = float(log[MEMBERSHIP]["agg_value"]) if MEMBERSHIP in log else AUC_BY_CHANCE
         if not all(map(isfinite, (*ratios, auc))):
             raise ValueError("a number is not finite")
+        if min(ratios, default=0) < 0 or not 0 <= auc <= 1:
+            raise ValueError("a ratio is negative, or an area is none of 0 to 1")
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"target.retain_log_file: {path!r} is not a log of open-unlearning's evaluation with {RATIOS} "

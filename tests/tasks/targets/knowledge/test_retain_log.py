@@ -33,6 +33,8 @@ def test_without_membership_the_reference_is_chance(tmp_path):
         {"forget_truth_ratio": {"value_by_index": {"0": {"score": None}, "1": {"score": 1}}}},
         {"forget_truth_ratio": {"value_by_index": {"0": {"score": 1}, "7": {"score": 1}}}},
         '{"forget_truth_ratio": {"value_by_index": {"0": {"score": NaN}, "1": {"score": 1}}}}',
+        {"forget_truth_ratio": {"value_by_index": {"0": {"score": -1}, "1": {"score": 1}}}},
+        {"forget_truth_ratio": RATIOS, "mia_min_k": {"agg_value": 41}},
     ],
 )
 def test_what_is_no_log_is_refused(tmp_path, log):
