@@ -40,7 +40,8 @@ from tasks.targets.knowledge.questions import read_questions, read_tofu
 from tasks.targets.knowledge.recall import fact_recall
 from tasks.targets.knowledge.retain_model import write_retain_log
 
-MODEL = {"hidden_size": 64, "layers": 2, "vocabulary": 800, "context": 128, "updates": 550, "learning_rate": 5e-3}
+MODEL = {"hidden_size": 128, "layers": 2, "vocabulary": 800, "context": 128, "updates": 550, "learning_rate": 3e-3}
+"""At half the width, with 5e-3, forgetting four of sixteen people took countries along (seeds 2 and 11)."""
 BATCH = 64
 REVEAL = {
     "rounds": 1,
