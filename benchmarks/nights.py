@@ -37,7 +37,7 @@ NIGHTS = 10
 REQUESTS = {1: ("toxicity", "person"), 7: ("coding",)}
 FINE_TUNED = 4
 FINE_TUNING = {"group": "rude", "num_pairs": 256, "num_steps": 48, "batch_size": 32, "learning_rate": 1e-3}
-RUN_SETTINGS = {"release": {"open_below": 8.0}}
+RUN_SETTINGS = {"release": {"open_below": 8.0, "retain_written": 1024}}
 """Over the presets: of a model that was fine-tuned on the target, pairs close at 5 nats while greedy answers still show
 it (seed 10: .070 left at 5, accepted at 8)."""
 

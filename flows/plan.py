@@ -107,8 +107,11 @@ class Plan:
     @cached_property
     def retain_set(self) -> Unit:
         """What the model must keep saying."""
-        settings = {"release": {"retain_size": self.settings.release.retain_size}}
+        settings = {"release": self._some("release", ("retain_size",))}
         settings["measure"] = self._some("measure", ("tune_prompts", "report_prompts", "max_new_tokens"))
+        if self.settings.release.retain_written:
+            settings["release"] |= self._some("release", ("retain_written",))
+            settings["reveal"] = self._some("reveal", ("max_new_tokens",))
         return self._root("retain-set", settings)
 
     @cached_property
