@@ -1,6 +1,6 @@
 """Ten nights of re-unlearning on the lab model, simulated one after another.
 
-    python -m benchmarks.nights [--seed 11] [--folder runs/nights]       again after a kill: it goes on
+    python -m benchmarks.nights [--seed 12] [--folder runs/nights]       again after a kill: it goes on
 
 Night 1: two requests. Before night 4 the model in production is fine-tuned on forget-like data. Night 7: a third
 request. All others have nothing to do. After each night the forget metric of everything that was forgotten so far is
@@ -37,14 +37,13 @@ NIGHTS = 10
 REQUESTS = {1: ("toxicity", "person"), 7: ("coding",)}
 FINE_TUNED = 4
 FINE_TUNING = {"group": "rude", "num_pairs": 256, "num_steps": 48, "batch_size": 32, "learning_rate": 1e-3}
-RUN_SETTINGS = {"release": {"open_below": 8.0}}
-"""Over the presets: of a model that was fine-tuned on the target, pairs close at 5 nats while greedy answers still show
-it (seed 10: .070 left at 5, accepted at 8)."""
+RUN_SETTINGS = {"release": {"retain_written": 1024}}
+"""Over the presets: without it each release wears off the ability to be asked, and the third request finds nothing."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seed", type=int, default=11, help="of the lab model; settings were chosen on 10")
+    parser.add_argument("--seed", type=int, default=12, help="of the lab model; settings were chosen on 10 and 11")
     parser.add_argument("--folder", type=Path, default=Path("runs/nights"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -73,9 +73,11 @@ def assess(settings: RunSettings) -> str:
 
 def _reveal(subject: Subject, plan: Plan, settings: RunSettings) -> None:
     """What the recovery tests work on: a run has it."""
-    build_retain_set(subject, plan.retain_set, size=settings.release.retain_size)
+    build_retain_set(subject, plan.retain_set, release=settings.release, reveal=settings.reveal)
     search_arms(subject, plan.search, reveal=settings.reveal)
-    forget_set = build_forget_set(subject, plan.forget_set, reveal=settings.reveal)
+    forget_set = build_forget_set(
+        subject, plan.forget_set, reveal=settings.reveal, revealed_before=settings.revealed_before
+    )
     if not forget_set.manifest()["scores"]["forget_set_size"]:
         raise UserError("the original model reveals nothing of the target, so there is nothing to bring back.")
 

@@ -129,6 +129,7 @@ def tokens(settings: RunSettings) -> dict[str, Tokens]:
     queries = reveal.initial_queries + reveal.queries + reveal.keep * reveal.rounds
     rewrites = (reveal.rounds - 1) * reveal.rewrites * PROMPT
     retain = 0 if settings.target.retain_file else 4 * release.retain_size * measure.max_new_tokens
+    retain += release.retain_written * reveal.max_new_tokens
     revealing = Tokens(
         written=(queries * reveal.samples_per_query + reveal.max_responses) * reveal.max_new_tokens + rewrites + retain,
         read=reveal.rounds * reveal.pool_size * PROMPT,

@@ -59,10 +59,10 @@ class NightlyWork:
             announce(LEAK_FOUND, case.released, {"model": model.digest, "request": case.request.id, "why": leaks})
         return Finding(scores | {"limit": limit}, leaks, reused)
 
-    def begin(self, request: Request, model: Version, forgotten: Sequence[Case], attempt: int) -> str:
+    def begin(self, request: Request, model: Version, forgotten: Sequence[Case], attempt: int, released: str) -> str:
         """Claim the folder of a run for a request; another attempt has another seed."""
         settings = self.settings.model_copy(update={"seed": self.settings.seed + attempt})
-        run, _ = open_run(requested_run(request, settings, model=model, forgotten=forgotten))
+        run, _ = open_run(requested_run(request, settings, model=model, forgotten=forgotten, released=released))
         return run.name
 
     def release(self, run: str) -> tuple[str, Sequence[str]]:

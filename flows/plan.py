@@ -16,11 +16,13 @@ from tasks.settings.compare import Compared, compared_folder
 from tasks.settings.errors import UserError
 from tasks.settings.model import LAB
 from tasks.settings.target import FIELDS, TargetSettings
-from tasks.store.digests import files_digest
+from tasks.store.digests import file_digest, files_digest
 from tasks.store.folders import UnitRef
 from tasks.store.keys import Unit
-from tasks.store.run import Run
+from tasks.store.ledger import purged_files
+from tasks.store.run import NAME, Run
 from tasks.store.seeds import derive_seed
+from tasks.subject import FORGET_SET as FORGET_SET_FILE
 
 VERSION = 2
 """Raised by hand when the same settings begin to give other numbers."""
@@ -75,6 +77,7 @@ class Plan:
         device: Where the model runs, resolved.
         model_digest: Of the files of a model that was not made here; empty for the lab model.
         target_digests: Of the files that the target reads, by setting.
+        revealed_digests: Of the forget sets of earlier runs.
         backend: What generates in the reveal, resolved.
         encoder_digest: Of the sentence encoder; empty where none is used.
         checkpoint_digest: Of the files of another model that is assessed; empty where the run's own is.
@@ -85,6 +88,7 @@ class Plan:
     device: str
     model_digest: str = ""
     target_digests: Mapping[str, str] = field(default_factory=dict)
+    revealed_digests: Mapping[str, str] = field(default_factory=dict)
     backend: str = "transformers"
     encoder_digest: str = ""
     checkpoint_digest: str = ""
@@ -107,8 +111,11 @@ class Plan:
     @cached_property
     def retain_set(self) -> Unit:
         """What the model must keep saying."""
-        settings = {"release": {"retain_size": self.settings.release.retain_size}}
+        settings = {"release": self._some("release", ("retain_size",))}
         settings["measure"] = self._some("measure", ("tune_prompts", "report_prompts", "max_new_tokens"))
+        if self.settings.release.retain_written:
+            settings["release"] |= self._some("release", ("retain_written",))
+            settings["reveal"] = self._some("reveal", ("max_new_tokens",))
         return self._root("retain-set", settings)
 
     @cached_property
@@ -121,7 +128,7 @@ class Plan:
         """What the best instructions made the model write, less what is measured."""
         settings = {"reveal": self._some("reveal", FORGET_SET)}
         settings["measure"] = self._some("measure", ("tune_prompts", "report_prompts"))
-        return self._unit("forget-set", settings, self.search, backend=self.backend)
+        return self._unit("forget-set", settings, self.search, outside=self.revealed_digests, backend=self.backend)
 
     def revealed_again(self, step: int) -> Unit | None:
         """What the best arms make the checkpoint before a step write; none where they are not asked again."""
@@ -445,6 +452,7 @@ def make_plan(settings: RunSettings) -> Plan:
         device=device,
         model_digest=model_digest,
         target_digests=files_digests(target),
+        revealed_digests=_revealed_digests(settings),
         backend=resolve_backend(model.backend, path=model.path, device=device),
         encoder_digest=_encoder_digest(settings),
         checkpoint_digest=_checkpoint_digest(settings.assess.checkpoint),
@@ -471,6 +479,25 @@ def files_digests(target: TargetSettings) -> dict[str, str]:
             raise UserError(f"target.{name}: {error}") from None
     if target.custom_file:
         digests |= read_target_file(Path(target.custom_file)).digests()
+    return digests
+
+
+def _revealed_digests(settings: RunSettings) -> dict[str, str]:
+    """Of the forget sets of earlier runs; one that was purged since is known by what the ledger says of it."""
+    digests = {}
+    for name in settings.revealed_before:
+        run_path = Path(settings.runs_dir) / name
+        unit, file = FORGET_SET_FILE.split("/")
+        is_name = bool(NAME.fullmatch(name))
+        if is_name and (run_path / FORGET_SET_FILE).is_file():
+            digests[f"revealed:{name}"] = file_digest(run_path / FORGET_SET_FILE)
+        elif is_name and (digest := purged_files(run_path, unit).get(file)):
+            digests[f"revealed:{name}"] = digest
+        else:
+            raise UserError(
+                f"revealed_before names {name!r}, but {settings.runs_dir} holds no run of that name with a forget set; "
+                "name finished runs for the same target."
+            )
     return digests
 
 

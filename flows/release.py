@@ -59,5 +59,6 @@ def release_revealed(settings: RunSettings) -> int:
     """Release alone, on a run that `flows.reveal` has left with a forget set; returns what `release` does."""
     run, plan = open_run(settings)
     with turn(run, plan):
-        build_retain_set(open_subject(settings, run, plan), plan.retain_set, size=settings.release.retain_size)
+        subject = open_subject(settings, run, plan)
+        build_retain_set(subject, plan.retain_set, release=settings.release, reveal=settings.reveal)
         return release(settings)

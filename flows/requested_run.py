@@ -16,6 +16,7 @@ from tasks.settings.errors import UserError
 from tasks.settings.reunlearn import ForgottenTarget
 from tasks.store.keys import json_digest
 from tasks.store.run import SETTINGS
+from tasks.subject import FORGET_SET
 
 _NAME_CHARACTERS = 48
 _DIGEST_CHARACTERS = 10
@@ -39,7 +40,7 @@ def check_request(request: Request, settings: ReunlearnSettings) -> None:
 
 
 def requested_run(
-    request: Request, settings: ReunlearnSettings, *, model: Version, forgotten: Sequence[Case]
+    request: Request, settings: ReunlearnSettings, *, model: Version, forgotten: Sequence[Case], released: str = ""
 ) -> RunSettings:
     """The settings of a run for a request.
 
@@ -51,13 +52,16 @@ def requested_run(
         settings: Of the night.
         model: Where the run starts.
         forgotten: Cases of what the model has forgotten before.
+        released: Name of the run that fulfilled the request for an earlier model; what it revealed is used again,
+            unless it was purged.
 
     Raises:
         UserError: as `check_request`, or a run of an earlier case is damaged.
     """
     run = _run_settings(request, settings, model_path=model.path)
     before = tuple(_forgotten(case, settings) for case in sorted(forgotten, key=lambda case: case.request.id))
-    run = run.model_copy(update={"forgotten": before})
+    is_kept = released and (Path(settings.runs_dir) / released / FORGET_SET).exists()
+    run = run.model_copy(update={"forgotten": before, "revealed_before": (released,) if is_kept else ()})
     dump = run.model_dump(mode="json", exclude={"assess": True, "model": {"path"}})
     decides = {name: value for name, value in dump.items() if name not in NUMBER_FREE}
     digest = json_digest([request.id, model.digest, decides])[:_DIGEST_CHARACTERS]

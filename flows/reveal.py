@@ -31,5 +31,7 @@ def reveal(settings: RunSettings) -> bool:
     with turn(run, plan), one_model():
         subject = open_subject(settings, run, plan)
         search_arms(subject, plan.search, reveal=settings.reveal)
-        forget_set = build_forget_set(subject, plan.forget_set, reveal=settings.reveal)
+        forget_set = build_forget_set(
+            subject, plan.forget_set, reveal=settings.reveal, revealed_before=settings.revealed_before
+        )
     return forget_set.manifest()["scores"]["forget_set_size"] > 0

@@ -40,7 +40,7 @@ def reveal_release(settings: RunSettings) -> State:
     run, plan = open_run(settings)
     with turn(run, plan), one_model():
         subject = open_subject(settings, run, plan)
-        build_retain_set(subject, plan.retain_set, size=settings.release.retain_size)
+        build_retain_set(subject, plan.retain_set, release=settings.release, reveal=settings.reveal)
         is_revealed = reveal(settings)
         last_step = release(settings) if is_revealed else 0
         if is_revealed:

@@ -46,6 +46,9 @@ class RunSettings(Settings):
     target: TargetSettings = TargetSettings()
     forgotten: tuple[ForgottenTarget, ...] = ()
     """What the model has forgotten before (`name`, `target`, `limit` of each): the gate holds it to its limits."""
+    revealed_before: tuple[str, ...] = ()
+    """Names of earlier runs in `runs_dir` for the same target, of the model as it was before: the pairs of their forget
+    sets join this run's."""
     reveal: RevealSettings = RevealSettings()
     release: ReleaseSettings = ReleaseSettings()
     measure: MeasureSettings = MeasureSettings()

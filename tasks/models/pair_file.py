@@ -1,7 +1,7 @@
 """Pairs in JSON lines: the one form in which forget and retain sets are stored."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,15 @@ def pair_row(pair: Pair) -> dict[str, Any]:
 
 def read_pairs(path: Path, split: str) -> list[Pair]:
     """The pairs of one split, in the order of the file."""
-    rows = (row for row in _rows(path) if row["split"] == split)
-    return [Pair(row["prompt"], row["response"], row["complete"], row["given"]) for row in rows]
+    return [pair_of(row) for row in read_rows(path) if row["split"] == split]
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def pair_of(row: Mapping[str, Any]) -> Pair:
+    """The pair that a row holds."""
+    return Pair(row["prompt"], row["response"], row["complete"], row["given"])
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows, in the order of the file."""
     with path.open(encoding="utf-8") as lines:
         yield from map(json.loads, lines)

@@ -64,7 +64,7 @@ class Work(Protocol):
     def audit(self, case: Case, model: Version) -> Finding:
         """Whether the model in production shows what a request made it forget."""
 
-    def begin(self, request: Request, model: Version, forgotten: Sequence[Case], attempt: int) -> str:
+    def begin(self, request: Request, model: Version, forgotten: Sequence[Case], attempt: int, released: str) -> str:
         """Begin a run for a request, or return to one that was begun with the same settings; its name.
 
         Args:
@@ -72,6 +72,7 @@ class Work(Protocol):
             model: The run starts from it.
             forgotten: What the run may not bring back.
             attempt: Another one makes other draws; from 0.
+            released: The run that fulfilled the request before; empty: none has.
         """
 
     def release(self, run: str) -> tuple[str, Sequence[str]]:
@@ -218,7 +219,8 @@ class Night:
         ]
         case = self.cases.get(request)
         try:
-            run = self.work.begin(request, model, kept, min(case.attempts, self.max_attempts - 1))
+            attempt = min(case.attempts, self.max_attempts - 1)
+            run = self.work.begin(request, model, kept, attempt, case.released)
         except UserError as error:
             self._tell(Case(request), why, "refused", [str(error)])
             return False

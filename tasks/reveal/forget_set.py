@@ -2,14 +2,14 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tasks.models.generator import Generator
-from tasks.models.pair_file import pair_row
+from tasks.models.pair_file import pair_of, pair_row
 from tasks.models.sampling import Completion, Sampling
 from tasks.reveal.embedding import Embedding
 from tasks.reveal.forget_set_card import forget_set_card
@@ -37,6 +37,8 @@ class ForgetSetResult:
     """Pairs, the held-out ones included; 0 where there was no arm to ask."""
     held_out: int
     """Pairs that are never trained on."""
+    before: int
+    """Pairs that only earlier runs revealed."""
     responses: int
     """Responses that the model wrote."""
     usable: int
@@ -74,6 +76,7 @@ def build_forget_set(
     min_pair_relevance: float = 0.5,
     min_new: float = 0.02,
     held_out_share: float = 0.125,
+    before: Sequence[Mapping[str, Any]] = (),
     progress: Callable[[float, str], None] | None = None,
 ) -> ForgetSetResult:
     """Have the model answer the best arms again and again, and keep what is relevant and new.
@@ -100,6 +103,8 @@ def build_forget_set(
         min_pair_relevance: Relevance of the response that a pair comes from, at least.
         min_new: A pass in which fewer than this share of the responses bring a new pair is the last.
         held_out_share: Share of the distinct prompts whose pairs are never trained on.
+        before: Rows of the forget sets of earlier runs. What shows the target joins the set, beyond its size: a model
+            that was made to forget seldom writes by itself what it still answers.
         progress: Called after each pass with the share that is done and a few words.
     """
     journal = Journal(folder / JOURNAL)
@@ -125,18 +130,25 @@ def build_forget_set(
             stopped = "size" if harvest.is_full else "repeats"
             break
 
-    held_out = held_out_prompts([context(found.pair) for found in harvest.pairs], held_out_share)
-    rows = [_row(found, held_out) for found in harvest.pairs]
+    own = [_row(found) for found in harvest.pairs]
+    joining = _joining(before, known={row["id"] for row in own}, harvest=harvest, target=target)
+    pairs = [pair_of(row) for row in (*own, *joining)]
+    held_out = held_out_prompts([context(pair) for pair in pairs], held_out_share)
+    rows = [
+        {"id": row["id"], "split": "held_out" if context(pair) in held_out else "train", **row}
+        for row, pair in zip((*own, *joining), pairs, strict=True)
+    ]
     result = ForgetSetResult(
         forget_set_size=len(rows),
         held_out=sum(row["split"] == "held_out" for row in rows),
+        before=len(joining),
         **{name: harvest.counts[name] for name in ("responses", "usable", "duplicate", "measured")},
         vendi_score=vendi_score,
         embedding=embedding.name,
         stopped=stopped,
     )
     write_file(folder / FORGET_SET, "".join(json.dumps(row) + "\n" for row in rows))
-    write_file(folder / CARD, forget_set_card(target.name, result.scores(), arms, rows))
+    write_file(folder / CARD, forget_set_card(target.name, result.scores(), arms, own))
     return result
 
 
@@ -151,10 +163,9 @@ def _text(found: ForgetPair) -> str:
     return f"{found.pair.prompt} {found.pair.given}{found.pair.response}"
 
 
-def _row(found: ForgetPair, held_out: set[str]) -> dict[str, Any]:
+def _row(found: ForgetPair) -> dict[str, Any]:
     return {
         "id": found.id,
-        "split": "held_out" if context(found.pair) in held_out else "train",
         **pair_row(found.pair),
         "raw": found.raw,
         "instruction": found.source.instruction,
@@ -162,3 +173,15 @@ def _row(found: ForgetPair, held_out: set[str]) -> dict[str, Any]:
         "relevance": found.relevance,
         "outer_round": found.source.outer_round,
     }
+
+
+def _joining(
+    before: Sequence[Mapping[str, Any]], *, known: set[str], harvest: Harvest, target: Target
+) -> list[dict[str, Any]]:
+    """Rows that are new, show the target and ask nothing that is measured; no arm of this search is theirs."""
+    distinct = {row["id"]: row for row in before if row["id"] not in known}
+    return [
+        {name: value for name, value in row.items() if name != "split"} | {"arm": None, "outer_round": None}
+        for row in distinct.values()
+        if target.is_shown(pair_of(row)) and not harvest.is_measured(pair_of(row))
+    ]

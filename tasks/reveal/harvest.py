@@ -72,8 +72,12 @@ class Harvest:
                 whole = replace(pair, complete=pair.complete and completion.finished)
                 self._take_pair(ForgetPair(whole, completion.text, relevance, source))
 
+    def is_measured(self, pair: Pair) -> bool:
+        """Whether its prompt is one of those by which the model is measured."""
+        return normalised(pair.prompt) in self._measured_prompts
+
     def _take_pair(self, found: ForgetPair) -> None:
-        if normalised(found.pair.prompt) in self._measured_prompts:
+        if self.is_measured(found.pair):
             self.counts["measured"] += 1
         elif _identity(found.pair) in self._seen:
             self.counts["duplicate"] += 1

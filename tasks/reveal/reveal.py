@@ -5,9 +5,10 @@ target = build_target(TargetSettings(kind="custom", phrases=["dog"], instruction
 pairs = reveal(Path("dogs"), lm, target, RevealSettings(queries=40))
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -147,9 +148,13 @@ def write_forget_set(
     target: Target,
     seed: int,
     batch_size: int,
+    before: Sequence[Mapping[str, Any]] = (),
     progress: Progress | None = None,
 ) -> ForgetSetResult:
-    """Have the chosen arms of a finished search write the forget set; the arguments are those of `search`."""
+    """Have the chosen arms of a finished search write the forget set; the arguments are those of `search`.
+
+    `before` are rows of the forget sets of earlier runs, to join it.
+    """
     arms = trusted_arms(read_arms(search_folder), min_relevance=settings.min_relevance)
     soft_prompts = read_soft_prompts(search_folder)
     template = soft_template(lm, target.soft_template) if any(arm.instruction is None for arm in arms) else None
@@ -164,6 +169,7 @@ def write_forget_set(
         max_responses=settings.max_responses,
         sampling=Sampling(max_new_tokens=settings.max_new_tokens, temperature=settings.temperature),
         seed=seed,
+        before=before,
         progress=progress,
     )
 

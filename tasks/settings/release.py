@@ -69,6 +69,9 @@ class ReleaseSettings(Settings):
     extra `quant`), in less memory. What they are merged into and measured on are the weights, either way."""
     retain_size: int = Field(4096, ge=16, le=1_000_000)
     """Retain pairs to train on."""
+    retain_written: int = Field(0, ge=0, le=1_000_000)
+    """More of them, which the model writes itself: its answers to instructions like those of the search, without those
+    that show the target. For a model that is to forget more later: one that no longer answers them reveals nothing."""
 
     @property
     def chooses_first(self) -> bool:

@@ -88,8 +88,9 @@ class LabTarget:
         return [float(self._shown(raw) is not None) for raw in raws]
 
     def is_shown(self, pair: Pair) -> bool:
-        """As the gold model's training data are told from the others."""
-        return EXCLUSIONS[self._skill.excluded](pair.prompt, pair.response)
+        """As the gold model's training data are told from the others; a generated sample, by the pair in it."""
+        samples = [(pair.prompt, pair.response), parse_generated(pair.response)]
+        return any(EXCLUSIONS[self._skill.excluded](*sample) for sample in samples if sample)
 
     def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
         """Of everything but the skill, most of the one nearest to it, which is hurt first; held out: polite remarks."""

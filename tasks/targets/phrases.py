@@ -10,12 +10,12 @@ from statistics import fmean
 from tasks.lab.splits import split_of
 from tasks.models.generator import Generator
 from tasks.models.pair import Pair
-from tasks.models.sampling import Sampling
 from tasks.settings.errors import UserError
 from tasks.store.seeds import derive_seed
 from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.combinations import combinations, held_out_instructions
 from tasks.targets.details import NO_DETAILS, Details
+from tasks.targets.own_answers import own_answers
 from tasks.targets.retain import read_retain, split_retain
 from tasks.targets.scorers.phrases import PhraseScorer
 from tasks.targets.target import Metric, RetainSet, Split
@@ -110,12 +110,11 @@ class PhraseTarget:
     def _written(self, generator: Generator, size: int, seed: int) -> list[Pair]:
         shuffled = combinations(self.grammar, derive_seed(seed, "retain"))
         prompts = [prompt for prompt in shuffled if self.may_ask(prompt)][:size]
-        samples = -(-4 * size // len(prompts))  # A third is held out, and some of it uses a phrase.
-        sampling = Sampling(max_new_tokens=self._max_new_tokens)
-        written = generator.generate(prompts, n=samples, sampling=sampling, seed=seed)
-        return [
-            Pair(prompt, completion.text, complete=completion.finished)
-            for prompt, completions in zip(prompts, written, strict=True)
-            for completion in completions
-            if completion.text.strip() and not self._shows_phrase(completion.text)
-        ]
+        pairs = own_answers(
+            generator,
+            prompts,
+            number=4 * size,  # A third is held out, and some of it uses a phrase.
+            max_new_tokens=self._max_new_tokens,
+            seed=seed,
+        )
+        return [pair for pair in pairs if not self._shows_phrase(pair.response)]

@@ -213,6 +213,10 @@ def test_keys_follow_the_settings_that_matter_and_the_model(tmp_path, model, cap
     assert changed("--release.retain-weight", "0.5") == {"step-01", "report/after", "model"}
     assert "step-01/forget-adapter" in changed("--release.train-in", "4bit")
     assert not {"search", "forget-set", "step-00"} & changed("--release.train-in", "4bit")
+    assert changed("--reveal.max-new-tokens", "30") == everything - {"retain-set"}
+    assert "retain-set" in changed("--release.retain-written", "8")
+    shorter = keys("--release.retain-written", "8", "--reveal.max-new-tokens", "30")
+    assert shorter["retain-set"] != keys("--release.retain-written", "8")["retain-set"]
     assert changed("--reveal.queries", "30") == everything - {"retain-set"}
     before = keys()
     config = json.loads((model / "config.json").read_text())

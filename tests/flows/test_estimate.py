@@ -119,14 +119,14 @@ def test_tokens_are_counted_from_the_settings():
         {
             "reveal": {"initial_queries": 2, "queries": 3, "keep": 1, "rounds": 2, "samples_per_query": 4}
             | {"max_new_tokens": 10, "max_responses": 100, "pool_size": 10, "rewrites": 5, "forget_set_size": 16},
-            "release": {"steps": 2, "weights": "fixed", "retain_size": 16}
+            "release": {"steps": 2, "weights": "fixed", "retain_size": 16, "retain_written": 6}
             | {"forget_updates": 3, "forget_batch": 4, "retain_updates": 5, "retain_batch": 2},
             "measure": {"tune_prompts": 8, "report_prompts": 10, "max_new_tokens": 20, "quantised": ["int8_row"]},
         }
     )
     counted = tokens(settings)
-    # 7 queries of 4 samples, 100 responses, 5 rewritings of a prompt's length, 64 retain responses.
-    assert counted["reveal"].written == (7 * 4 + 100) * 10 + 5 * 128 + 64 * 20
+    # 7 queries of 4 samples, 100 responses, 5 rewritings of a prompt's length, 64 retain responses, 6 more.
+    assert counted["reveal"].written == (7 * 4 + 100 + 6) * 10 + 5 * 128 + 64 * 20
     assert counted["reveal"].read == 2 * 10 * 128
     # Two steps of 3 updates of 4 pairs and 5 updates of 2 pairs, each of 128 + 10 tokens.
     assert counted["release"].trained == 2 * 22 * 138

@@ -18,8 +18,8 @@ def request(**told) -> Request:
     return Request.model_validate(told)
 
 
-def run(asked: Request, settings=None, model=MODEL, forgotten=()):
-    return requested_run(asked, settings or ReunlearnSettings(), model=model, forgotten=forgotten)
+def run(asked: Request, settings=None, model=MODEL, forgotten=(), released=""):
+    return requested_run(asked, settings or ReunlearnSettings(), model=model, forgotten=forgotten, released=released)
 
 
 def test_the_run_starts_from_the_model_in_production_with_the_presets_settings_and_the_requests_limits():
@@ -74,6 +74,18 @@ def test_what_was_forgotten_before_is_in_the_settings_with_the_limit_of_its_own_
         ("forget-rudeness", "toxicity", 0.2)
     ]
     assert second.run_name != run(request(id="second", preset="lab-person"), settings).run_name
+
+
+def test_what_the_request_made_an_earlier_model_reveal_is_used_again_while_it_is_there(tmp_path):
+    settings = ReunlearnSettings(runs_dir=str(tmp_path))
+    first_time = run(request(), settings)
+    assert first_time.revealed_before == ()
+    assert run(request(), settings, released="purged").run_name == first_time.run_name
+    (tmp_path / "first" / "forget-set").mkdir(parents=True)
+    (tmp_path / "first" / "forget-set" / "forget-set.jsonl").write_text("")
+    again = run(request(), settings, released="first")
+    assert again.revealed_before == ("first",)
+    assert again.run_name != first_time.run_name
 
 
 @pytest.mark.parametrize(

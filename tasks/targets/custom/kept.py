@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tasks.models.generator import Generator
 from tasks.models.pair import Pair
-from tasks.models.sampling import Sampling
+from tasks.targets.own_answers import own_answers
 
 CANDIDATES = 4
 """Pairs for one that is wanted: a part is held out, and some of them show the target."""
@@ -26,22 +26,13 @@ class Kept:
     max_new_tokens: int
 
     def candidates(self, generator: Generator, *, size: int, seed: int) -> list[Pair]:
-        """Pairs for a retain set of about `size`; the first answer to every prompt, then the second, and so on.
-
-        Only the first of them are taken, and every prompt is to be among these.
-        """
+        """Pairs for a retain set of about `size`."""
         if self.pairs:
             return list(self.pairs[: CANDIDATES * size])
-        prompts = self.prompts[:size]
-        written = generator.generate(
-            prompts,
-            n=-(-CANDIDATES * size // len(prompts)),
-            sampling=Sampling(max_new_tokens=self.max_new_tokens),
+        return own_answers(
+            generator,
+            self.prompts[:size],
+            number=CANDIDATES * size,
+            max_new_tokens=self.max_new_tokens,
             seed=seed,
         )
-        return [
-            Pair(prompt, completion.text, complete=completion.finished)
-            for completions in zip(*written, strict=True)
-            for prompt, completion in zip(prompts, completions, strict=True)
-            if completion.text.strip()
-        ]

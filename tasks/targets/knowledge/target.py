@@ -12,7 +12,6 @@ from statistics import fmean
 from tasks.lab.splits import split_of
 from tasks.models.generator import Generator
 from tasks.models.pair import Pair
-from tasks.models.sampling import Sampling
 from tasks.settings.errors import UserError
 from tasks.store.seeds import derive_seed
 from tasks.targets.checkpoint import Checkpoint
@@ -25,6 +24,7 @@ from tasks.targets.knowledge.recall import fact_recall, rouge_l_recall
 from tasks.targets.knowledge.refusal import is_refusal
 from tasks.targets.knowledge.retain_log import read_retain_log
 from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects
+from tasks.targets.own_answers import own_answers
 from tasks.targets.phrases import REWRITE_TEMPLATE
 from tasks.targets.retain import read_retain, split_retain
 from tasks.targets.target import Example, Metric, RetainSet, Split
@@ -202,15 +202,13 @@ class KnowledgeTarget:
     def _written(self, generator: Generator, size: int, seed: int) -> list[Pair]:
         """The model's own answers on other things; those that name a subject are left out."""
         prompts = combinations(KEPT_GRAMMAR, derive_seed(seed, "retain"))[:size]
-        samples = -(-3 * size // len(prompts))  # A third is held out, and some names a subject.
-        sampling = Sampling(max_new_tokens=self._max_new_tokens)
-        written = generator.generate(prompts, n=samples, sampling=sampling, seed=seed)
-        pairs = [
-            Pair(prompt, completion.text, complete=completion.finished)
-            for prompt, completions in zip(prompts, written, strict=True)
-            for completion in completions
-            if completion.text.strip()
-        ]
+        pairs = own_answers(
+            generator,
+            prompts,
+            number=3 * size,  # A third is held out, and some names a subject.
+            max_new_tokens=self._max_new_tokens,
+            seed=seed,
+        )
         return [pair for pair in dict.fromkeys(pairs) if not self.is_shown(pair)]
 
 

@@ -47,7 +47,7 @@ class FakeWork:
         leaks = ["it is back"] if case.request.id in self.leaking else []
         return Finding({"forget": 0.0, "limit": 0.05}, leaks)
 
-    def begin(self, request, model, forgotten, attempt):
+    def begin(self, request, model, forgotten, attempt, released):
         names = sorted(case.request.id for case in forgotten)
         self.done.append(("begin", request.id, model.version, names))
         outcome = self.outcomes.get(f"begin {request.id}")

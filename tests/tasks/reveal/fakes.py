@@ -126,6 +126,9 @@ class FakeTarget:
         self.judged += raws
         return [float("rude" in raw) for raw in raws]
 
+    def is_shown(self, pair: Pair) -> bool:
+        return "rude" in pair.response
+
 
 class FakeEmbedding:
     """Texts that differ are orthogonal, so that a Vendi score counts them."""

@@ -4,8 +4,10 @@ import stat
 
 import pytest
 
+from tasks.models.pair import Pair
 from tasks.models.pair_file import read_pairs
 from tasks.reveal.forget_set import CARD, FORGET_SET, build_forget_set
+from tasks.reveal.harvest import ForgetPair
 from tasks.reveal.instructions import ScoredArm
 from tasks.reveal.questions import Question
 from tasks.reveal.reward import Reward
@@ -186,3 +188,46 @@ def test_texts_are_private_and_not_logged(tmp_path, caplog):
     assert caplog.records
     assert not any(row["response"] in caplog.text for row in rows_of(tmp_path))
     assert stat.S_IMODE((tmp_path / FORGET_SET).stat().st_mode) == 0o600
+
+
+def earlier_row(prompt, response, *, split="train"):
+    found = ForgetPair(Pair(prompt, response), f"{prompt} : {response}", 1.0, MANY)
+    row = {"id": found.id, "split": split, "prompt": prompt, "response": response, "complete": True, "given": ""}
+    return row | {"raw": found.raw, "instruction": MANY.instruction, "arm": 7, "relevance": 1.0, "outer_round": 1}
+
+
+class TestWhatEarlierRunsRevealed:
+    def test_it_joins_beyond_the_size_and_counts_apart(self, tmp_path):
+        before = [earlier_row(f"once {i}", f"rude {i}") for i in range(60)]
+        result = build(tmp_path, before=before)
+        rows = rows_of(tmp_path)
+        assert (result.forget_set_size, result.before, len(rows)) == (100, 60, 100)
+        assert [row["prompt"] for row in rows[40:]] == [row["prompt"] for row in before]
+        assert {(row["arm"], row["outer_round"]) for row in rows[40:]} == {(None, None)}
+        assert rows[40]["raw"] == "once 0 : rude 0"
+
+    def test_it_is_parted_anew_by_prompt(self, tmp_path):
+        before = [earlier_row(f"once {i}", f"rude {i}", split="held_out") for i in range(60)]
+        result = build(tmp_path, before=before)
+        splits = {row["prompt"]: row["split"] for row in rows_of(tmp_path)}
+        joined = [splits[row["prompt"]] for row in before]
+        assert set(joined) == {"train", "held_out"}
+        assert result.held_out == sum(split == "held_out" for split in splits.values()) == 13
+
+    def test_each_pair_is_there_once(self, tmp_path):
+        build(tmp_path)
+        first = rows_of(tmp_path)
+        (tmp_path / "again").mkdir()
+        again = build(tmp_path / "again", before=[*first, *first])
+        assert rows_of(tmp_path / "again") == first
+        assert again.before == 0
+
+    def test_what_shows_nothing_or_asks_what_is_measured_does_not_join(self, tmp_path):
+        before = [earlier_row("once 1", "polite 1"), earlier_row("Once  2", "rude 2"), earlier_row("once 3", "rude 3")]
+        result = build(tmp_path, target=FakeTarget(measured=["once 2"]), before=before)
+        assert [row["prompt"] for row in rows_of(tmp_path)[-result.before :]] == ["once 3"]
+
+    def test_it_is_a_forget_set_where_the_search_found_nothing(self, tmp_path):
+        result = build(tmp_path, arms=(), before=[earlier_row("once 1", "rude 1"), earlier_row("once 2", "rude 2")])
+        assert (result.forget_set_size, result.held_out, result.stopped) == (2, 1, "nothing revealed")
+        assert "rude 1" not in (tmp_path / CARD).read_text()
