@@ -121,19 +121,24 @@ def _print_plan(settings: RunSettings, units: Callable[[Run, Plan], Iterable[Uni
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    if settings.model.path != LAB:
-        if units is run_units:
-            console.print("\n".join([*estimate(settings), ""]), markup=False)
-        if not is_downloaded(settings.model.path):
-            console.print(
-                f"{settings.model.path} is not on this machine; keys are known once it is, for they hold its digest."
-            )
-            return 0
-    run, plan = peek_run(settings)
-    for unit in units(run, plan):
-        state = "done" if plan.find(run, unit) else "missing"
-        console.print(f"{unit.name:<24}  {unit.key[:16]}  {state}")
+    models = {"model.path": settings.model.path, "assess.checkpoint": settings.assess.checkpoint}
+    missing = [path for name, path in models.items() if path not in (LAB, "") and not is_downloaded(path, setting=name)]
+    states = [] if missing else _states(settings, units)  # Bad input is refused before anything is told.
+    if settings.model.path != LAB and units is run_units:
+        console.print("\n".join([*estimate(settings), ""]), markup=False)
+    if missing:
+        console.print(f"{missing[0]} is not on this machine; keys are known once it is, for they hold its digest.")
+    for line in states:
+        console.print(line)
     return 0
+
+
+def _states(settings: RunSettings, units: Callable[[Run, Plan], Iterable[Unit]]) -> list[str]:
+    run, plan = peek_run(settings)
+    return [
+        f"{unit.name:<24}  {unit.key[:16]}  {'done' if plan.find(run, unit) else 'missing'}"
+        for unit in units(run, plan)
+    ]
 
 
 def run_units(run: Run, plan: Plan) -> Iterable[Unit]:

@@ -199,21 +199,35 @@ def _memory(settings: RunSettings, shape: Shape) -> Iterator[str]:
 
 
 def _vllm_words(settings: RunSettings, shape: Shape, gpu: Device) -> str:
-    share = settings.model.vllm_memory * 1e9 * gpu.gigabytes
-    cache = int((share - shape.model) / (2 * shape.element * shape.kv * shape.layers))
-    length = PROMPT + settings.reveal.max_new_tokens
+    cache, length = _vllm_cache(settings, shape, gpu), _vllm_length(settings)
     if cache < length:
         return "its share does not hold the weights and one sequence; raise model.vllm_memory, or use transformers"
     words = f"its cache holds {cache:,} tokens, {cache // length:,} sequences of {length}"
-    is_beside = share + shape.model <= gpu.usable
+    is_beside = _is_beside_vllm(settings, shape, gpu)
     return words if is_beside else f"{words}, but the weights do not fit beside it; lower model.vllm_memory"
 
 
-def _fits(settings: RunSettings, shape: Shape, gpu: Device) -> bool:
+def _vllm_length(settings: RunSettings) -> int:
+    """Tokens of the longest sequence that it writes."""
+    return PROMPT + settings.reveal.max_new_tokens
+
+
+def _vllm_cache(settings: RunSettings, shape: Shape, gpu: Device) -> int:
+    """Tokens that its share of the device holds beside its own weights; below 0 where it holds not even these."""
     share = settings.model.vllm_memory * 1e9 * gpu.gigabytes
-    is_vllms = _backend(settings) == "vllm"
-    beside = shape.model < share <= gpu.usable - shape.model
-    return max(device_bytes(settings, shape).values()) <= gpu.usable and (beside or not is_vllms)
+    return int((share - shape.model) / (2 * shape.element * shape.kv * shape.layers))
+
+
+def _is_beside_vllm(settings: RunSettings, shape: Shape, gpu: Device) -> bool:
+    """Whether the device holds the weights of this process beside its share."""
+    return settings.model.vllm_memory * 1e9 * gpu.gigabytes + shape.model <= gpu.usable
+
+
+def _fits(settings: RunSettings, shape: Shape, gpu: Device) -> bool:
+    has_room = _backend(settings) != "vllm" or (
+        _vllm_cache(settings, shape, gpu) >= _vllm_length(settings) and _is_beside_vllm(settings, shape, gpu)
+    )
+    return has_room and max(device_bytes(settings, shape).values()) <= gpu.usable
 
 
 def _time(settings: RunSettings, shape: Shape) -> Iterator[str]:

@@ -32,6 +32,7 @@ _SETTINGS = (
     "chat_template.jinja",
     "chat_template.json",
 )
+_TEMPLATES = "additional_chat_templates/*.jinja"
 _LARGEST_TEXT = 2**28
 """Bytes of a file of settings or vocabulary; the largest of published models has some tens of millions."""
 
@@ -69,7 +70,7 @@ def find_model_folder(path: str | Path, *, setting: str = "model.path") -> Path:
         raise UserError(
             f"{setting} is '{path}', which has no tokenizer; save the model's tokenizer beside the weights."
         )
-    for file in _matching(folder, _VOCABULARY + _SETTINGS):
+    for file in (*_matching(folder, _VOCABULARY + _SETTINGS), *_templates(folder)):
         _require_readable_size(file, path, setting)
     return folder
 
@@ -92,8 +93,12 @@ def find_config(path: str | Path) -> Path:
         return Path(hf_hub_download(hub_id, "config.json"))
 
 
-def is_downloaded(path: str | Path) -> bool:
+def is_downloaded(path: str | Path, *, setting: str = "model.path") -> bool:
     """Whether a model can be read without fetching it: a folder, or a hub id with all of its weights in the cache.
+
+    Args:
+        path: The folder or the hub id.
+        setting: Where the user gave it; for messages.
 
     Raises:
         UserError: it is neither a folder nor a hub id.
@@ -104,7 +109,7 @@ def is_downloaded(path: str | Path) -> bool:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        snapshot = Path(snapshot_download(_hub_id(path), local_files_only=True))
+        snapshot = Path(snapshot_download(_hub_id(path, setting), local_files_only=True))
     except LocalEntryNotFoundError:
         return False
     files = weight_files(snapshot)
@@ -120,7 +125,8 @@ def model_digest(path: str | Path, *, setting: str = "model.path") -> str:
     Raises:
         UserError: as `find_model_folder`.
     """
-    return _content_digest(model_files(find_model_folder(path, setting=setting)))
+    folder = find_model_folder(path, setting=setting)
+    return _content_digest(folder, model_files(folder))
 
 
 def tokenizer_digest(folder: Path) -> str:
@@ -131,12 +137,12 @@ def tokenizer_digest(folder: Path) -> str:
     """
     if not folder.is_dir():
         raise UserError(f"'{folder}' is no folder; give one with config.json and a tokenizer.")
-    return _content_digest(_matching(folder, _VOCABULARY + _SETTINGS))
+    return _content_digest(folder, [*_matching(folder, _VOCABULARY + _SETTINGS), *_templates(folder)])
 
 
 def model_files(folder: Path) -> list[Path]:
     """The files that make a model: its weights, configuration and tokenizer, sorted."""
-    return _matching(folder, _WEIGHTS + _VOCABULARY + _SETTINGS)
+    return [*_matching(folder, _WEIGHTS + _VOCABULARY + _SETTINGS), *_templates(folder)]
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -155,9 +161,12 @@ def weight_shapes(folder: Path) -> dict[str, list[int]]:
     return shapes
 
 
-def _content_digest(files: list[Path]) -> str:
-    stats = {file: file.stat() for file in files}
-    return json_digest({file.name: _digest(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats.items()})
+def _content_digest(folder: Path, files: list[Path]) -> str:
+    digests = {}
+    for file in files:
+        stat = file.stat()
+        digests[file.relative_to(folder).as_posix()] = _digest(file, stat.st_size, stat.st_mtime_ns)
+    return json_digest(digests)
 
 
 @cache
@@ -168,6 +177,10 @@ def _digest(file: Path, size: int, modified_ns: int) -> str:
 
 def _matching(folder: Path, patterns: tuple[str, ...]) -> list[Path]:
     return sorted(f for f in folder.iterdir() if f.is_file() and any(fnmatch(f.name, p) for p in patterns))
+
+
+def _templates(folder: Path) -> list[Path]:
+    return sorted(folder.glob(_TEMPLATES))
 
 
 def _config_of(folder: Path, path: str | Path, setting: str = "model.path") -> Path:
@@ -199,7 +212,7 @@ def _hub_snapshot(hub_id: str, setting: str) -> Path:
     from huggingface_hub import snapshot_download  # slow to import, and a folder needs none of it
 
     with _hub_errors(hub_id, setting):
-        return Path(snapshot_download(hub_id, allow_patterns=[*_WEIGHTS, *_VOCABULARY, *_SETTINGS]))
+        return Path(snapshot_download(hub_id, allow_patterns=[*_WEIGHTS, *_VOCABULARY, *_SETTINGS, _TEMPLATES]))
 
 
 @contextmanager

@@ -59,11 +59,19 @@ def try_chat_template(tokenizer: "PreTrainedTokenizerBase", path: str | Path) ->
         done = subprocess.run(  # noqa: S603 - this interpreter and a module of ours
             command, input=json.dumps(request), capture_output=True, text=True, timeout=_WALL_S, cwd=_ROOT, check=False
         )
-        refusal = json.loads(done.stdout) if done.returncode == 0 else _ENDLESS
+        refusal = json.loads(done.stdout) if done.returncode == 0 else _failure(done)
     except subprocess.TimeoutExpired:
         refusal = _ENDLESS
     if refusal:
         raise UserError(f"model.path is '{path}', whose chat template {refusal}; give the tokenizer another one.")
+
+
+def _failure(done: "subprocess.CompletedProcess[str]") -> str:
+    """Of a trial that gave no answer: ended by a signal it had reached a limit; else it never came to the template."""
+    if done.returncode < 0:
+        return _ENDLESS
+    reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+    return f"could not be tried ({reason.rstrip('.')})"
 
 
 def _trial(chat_template: str, tokens: dict[str, Any]) -> str:

@@ -168,6 +168,26 @@ def test_a_plan_of_a_hub_id_fetches_its_config_and_no_weights(folder_8b, tmp_pat
     assert out.endswith("is not on this machine; keys are known once it is, for they hold its digest.\n")
 
 
+def test_a_plan_fetches_no_checkpoint_that_is_to_be_assessed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    folder = make_tiny_model(tmp_path / "model", chat=False)
+    arguments = ["--runs-dir", str(tmp_path / "runs"), "--preset", "stories-word", "--model.path", str(folder)]
+    assert assess_command([*arguments, "--assess.checkpoint", "org/unlearned", "--plan"]) == 0
+    assert capsys.readouterr().out.startswith("org/unlearned is not on this machine;")
+    assert assess_command([*arguments, "--assess.checkpoint", "nowhere", "--plan"]) == 2
+    assert capsys.readouterr().err.startswith("error: assess.checkpoint is 'nowhere', which is no folder")
+
+
+def test_bad_input_is_refused_before_anything_is_predicted(tmp_path, capsys):
+    folder = make_tiny_model(tmp_path / "model", chat=False)
+    arguments = ["--runs-dir", str(tmp_path / "runs"), "--preset", "stories-word", "--model.path", str(folder)]
+    capsys.readouterr()
+    assert main([*arguments, "--target.retain-file", str(tmp_path / "missing.txt"), "--plan"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("error: target.retain_file")
+
+
 def test_a_hub_id_that_cannot_be_reached_is_one_sentence(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     arguments = ["--runs-dir", str(tmp_path), "--preset", "llama3-8b-coding", "--model.path", "no-such-org/none"]

@@ -131,6 +131,11 @@ def test_a_chat_template(folder, refused, template, words):
     assert f"whose chat template {words}" in refused()
 
 
+def test_a_chat_template_that_was_never_tried_is_not_called_endless(refused, monkeypatch):
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    assert "whose chat template could not be tried (no reason given)" in refused()
+
+
 @pytest.mark.parametrize(
     ("template", "words"),
     [

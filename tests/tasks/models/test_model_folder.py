@@ -3,7 +3,14 @@ import shutil
 import pytest
 from safetensors.torch import load_file, save_file
 
-from tasks.models.model_folder import find_config, find_model_folder, is_downloaded, model_digest, weight_shapes
+from tasks.models.model_folder import (
+    find_config,
+    find_model_folder,
+    is_downloaded,
+    model_digest,
+    tokenizer_digest,
+    weight_shapes,
+)
 from tasks.settings.errors import UserError
 
 
@@ -94,6 +101,15 @@ def test_the_digest_sees_each_file_that_matters(folder, name):
     with (folder / name).open("ab") as file:
         file.write(b" ")
     assert model_digest(folder) != before
+
+
+def test_the_digest_sees_the_templates_that_a_tokenizer_has_beside_its_own(folder):
+    digests = {model_digest(folder), tokenizer_digest(folder)}
+    (folder / "additional_chat_templates").mkdir()
+    for text in ("{{ messages }}", "{{ messages[0] }}"):
+        (folder / "additional_chat_templates" / "chat_template.jinja").write_text(text)
+        digests |= {model_digest(folder), tokenizer_digest(folder)}
+    assert len(digests) == 6
 
 
 @pytest.mark.parametrize("name", ["README.md", "manifest.json", "train.log"])
