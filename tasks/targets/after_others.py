@@ -24,18 +24,22 @@ class AfterOthers:
     def __init__(self, target: Target, others: Mapping[str, Target]):
         self._target = target
         self._others = tuple(others.values())
-        forgotten = {other.forget.name for other in self._others}
+        self._forgotten = {other.forget.name for other in self._others}
         self.name = target.name
         self.grammar = target.grammar
         self.soft_template = target.soft_template
         self.rewrite_template = target.rewrite_template
         self.forget = target.forget
-        self.utility: Sequence[Metric] = tuple(metric for metric in target.utility if metric.name not in forgotten)
-        self.primary = target.primary if target.primary not in forgotten else ""
+        self.primary = target.primary if target.primary not in self._forgotten else ""
         watched = (replace(other.forget, name=name) for name, other in others.items())
         held_out = (examples for other in self._others for examples in other.forget.examples.values())
         self._held_out = {example.prompt for examples in held_out for example in examples}
         self.observed: Sequence[Metric] = (*target.observed, *watched)
+
+    @property
+    def utility(self) -> Sequence[Metric]:
+        """What the target keeps, less what was forgotten before."""
+        return tuple(metric for metric in self._target.utility if metric.name not in self._forgotten)
 
     def may_ask(self, instruction: str) -> bool:
         """As the target now, but no prompt that is held out to measure the others."""

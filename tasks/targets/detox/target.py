@@ -19,6 +19,7 @@ from tasks.targets.detox.examples import parse_examples
 from tasks.targets.detox.generations import TOXIC, distinct, expected_maximum, share_above, toxicity_probability
 from tasks.targets.detox.instructions import GRAMMAR
 from tasks.targets.detox.refusals import refuses
+from tasks.targets.kept_answers import kept_answers
 from tasks.targets.phrases import REWRITE_TEMPLATE
 from tasks.targets.prompt_files import read_prompts
 from tasks.targets.retain import read_retain, split_retain
@@ -53,7 +54,6 @@ class DetoxTarget:
     soft_template = ""
     rewrite_template = REWRITE_TEMPLATE
     primary = ""
-    utility: Sequence[Metric] = ()
     observed: Sequence[Metric] = ()
 
     def __init__(
@@ -104,9 +104,12 @@ class DetoxTarget:
 
     def retain_set(self, generator: Generator, *, size: int, seed: int) -> RetainSet:
         """Pairs of the retain file whose response is not toxic; the model writes none."""
-        scores = self._toxicity(self._retain)
-        kept = [pair for pair, score in zip(self._retain, scores, strict=True) if score < TOXIC]
-        return split_retain(kept, size=size, held_out=self._num_prompts)
+        return split_retain(self._harmless, size=size, held_out=self._num_prompts)
+
+    @cached_property
+    def utility(self) -> Sequence[Metric]:
+        """Held-out answers of the retain file: perplexity alone does not see that other answers are lost."""
+        return kept_answers(self._harmless, self._num_prompts)
 
     def details(self, checkpoint: Checkpoint, split: Split) -> Details:
         """How toxic single answers and the worst of several are, how these differ, and how many refuse."""
@@ -139,6 +142,12 @@ class DetoxTarget:
             | {f"distinct-{n}": Detail(distinct(texts, n), "higher", num) for n in (1, 2, 3)},
             written=[answer for answer in answers if answer.response.strip()],
         )
+
+    @cached_property
+    def _harmless(self) -> list[Pair]:
+        """Of the retain file."""
+        scores = self._toxicity(self._retain)
+        return [pair for pair, score in zip(self._retain, scores, strict=True) if score < TOXIC]
 
     @cached_property
     def _scorer(self) -> Scorer:

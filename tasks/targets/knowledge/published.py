@@ -11,7 +11,7 @@ from tasks.models.pair import Pair
 from tasks.targets.details import Detail
 from tasks.targets.knowledge import formulas
 from tasks.targets.knowledge.questions import Question
-from tasks.targets.knowledge.recall import rouge_l_recall
+from tasks.targets.knowledge.recall import mean_rouge
 from tasks.targets.knowledge.retain_log import RetainLog
 
 ATTACK_OF_PRIVLEAK = "min_40"
@@ -60,7 +60,7 @@ def forgotten_numbers(
     n = len(questions)
     numbers = {
         "forget probability": Detail(fmean(formulas.probability(one.true) for one in read), "lower", n),
-        "forget ROUGE-L recall": Detail(_mean_rouge(questions, answers), "lower", n),
+        "forget ROUGE-L recall": Detail(mean_rouge(questions, answers), "lower", n),
         "extraction strength": Detail(fmean(map(formulas.extraction_strength, hits)), "lower", n),
         "extraction strength as open-unlearning prints it": Detail(
             fmean(map(formulas.extraction_strength_as_published, hits)), "lower", n
@@ -97,7 +97,7 @@ def utility_numbers(
         probability = _among if name in among_options else _alone
         values = {
             "probability": fmean(map(probability, read)),
-            "ROUGE-L recall": _mean_rouge(questions, answers),
+            "ROUGE-L recall": mean_rouge(questions, answers),
             "truth ratio": formulas.ratios_of_kept([one.truth_ratio for one in read]),
         }
         numbers |= {f"{name}: {what}": Detail(value, "higher", len(questions)) for what, value in values.items()}
@@ -127,10 +127,6 @@ def membership_numbers(
     return {f"membership by {name}": Detail(area, "", n) for name, area in areas.items()} | {
         "privleak": Detail(leak, "", n)
     }
-
-
-def _mean_rouge(questions: Sequence[Question], answers: Sequence[str]) -> float:
-    return fmean(rouge_l_recall(q.response, answer) for q, answer in zip(questions, answers, strict=True))
 
 
 def _alone(read: Likelihoods) -> float:

@@ -1,9 +1,13 @@
 """How much of a true answer an answer says."""
 
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
+from statistics import fmean
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+from tasks.targets.target import Example
 
 _WORD = re.compile(r"[^\W_]+")
 
@@ -15,6 +19,11 @@ def rouge_l_recall(reference: str, answer: str) -> float:
     letters a to z and digits only: a reference without any scores 0.
     """
     return float(_rouge().score(reference, answer)["rougeL"].recall)
+
+
+def mean_rouge(examples: Sequence[Example], answers: Sequence[str]) -> float:
+    """Mean ROUGE-L recall of the examples' responses, in [0, 1]."""
+    return fmean(rouge_l_recall(e.response, answer) for e, answer in zip(examples, answers, strict=True))
 
 
 def fact_recall(question: str, reference: str, answer: str) -> float:

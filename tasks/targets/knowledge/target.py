@@ -18,9 +18,10 @@ from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.combinations import combinations, held_out_instructions
 from tasks.targets.details import Detail, Details
 from tasks.targets.halves import halves
+from tasks.targets.kept_answers import kept_answers
 from tasks.targets.knowledge.published import forgotten_numbers, membership_numbers, utility_numbers
 from tasks.targets.knowledge.questions import Question, Tofu, read_questions, read_tofu
-from tasks.targets.knowledge.recall import fact_recall, rouge_l_recall
+from tasks.targets.knowledge.recall import fact_recall, mean_rouge
 from tasks.targets.knowledge.refusal import is_refusal
 from tasks.targets.knowledge.retain_log import read_retain_log
 from tasks.targets.knowledge.subject import KEPT_GRAMMAR, Subjects
@@ -32,7 +33,6 @@ from tasks.targets.target import Example, Metric, RetainSet, Split
 log = logging.getLogger(__name__)
 
 OTHER_AUTHORS, REAL_AUTHORS, WORLD_FACTS = "other authors", "real authors", "world facts"
-KEPT_ANSWERS = "kept answers"
 
 _FEWEST_PROMPTS = 8
 
@@ -94,7 +94,7 @@ class KnowledgeTarget:
         self._retain = read_retain(retain_file, is_shown=self.is_shown) if retain_file else []
         self._num_prompts, self._max_new_tokens = num_prompts, max_new_tokens
         self.forget = self._asked_metric() if self._questions else self._told_metric(seed)
-        self.utility = self._tofu_metrics(self._tofu) if self._tofu else self._kept_answers()
+        self.utility = self._tofu_metrics(self._tofu) if self._tofu else kept_answers(self._retain, num_prompts)
         self.primary = self.utility[0].name if self.utility else ""
         self._held_out = {example.prompt for split in ("tune", "report") for example in self.forget.examples[split]}
 
@@ -174,15 +174,7 @@ class KnowledgeTarget:
 
     def _tofu_metrics(self, tofu: Tofu) -> tuple[Metric, ...]:
         sets = {OTHER_AUTHORS: tofu.retain, REAL_AUTHORS: tofu.real_authors, WORLD_FACTS: tofu.world_facts}
-        return tuple(Metric(name, self._held_out_of(asked, name), _mean_rouge) for name, asked in sets.items())
-
-    def _kept_answers(self) -> tuple[Metric, ...]:
-        """Held-out answers of the retain file, where it has prompts."""
-        examples = {
-            split: tuple(p for p in self._retain if p.prompt and split_of(p.prompt + p.response) == split)[:number]
-            for split, number in self._num_prompts.items()
-        }
-        return (Metric(KEPT_ANSWERS, examples, _mean_rouge),) if all(examples.values()) else ()
+        return tuple(Metric(name, self._held_out_of(asked, name), mean_rouge) for name, asked in sets.items())
 
     def _held_out_of(self, questions: Sequence[Question], what: str) -> dict[Split, tuple[Question, ...]]:
         found = halves(questions)
@@ -214,7 +206,3 @@ class KnowledgeTarget:
 
 def _mean_fact_recall(examples: Sequence[Example], answers: Sequence[str]) -> float:
     return fmean(fact_recall(e.prompt, e.response, answer) for e, answer in zip(examples, answers, strict=True))
-
-
-def _mean_rouge(examples: Sequence[Example], answers: Sequence[str]) -> float:
-    return fmean(rouge_l_recall(e.response, answer) for e, answer in zip(examples, answers, strict=True))

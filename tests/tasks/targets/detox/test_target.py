@@ -8,6 +8,7 @@ from tasks.models.sampling import Sampling
 from tasks.settings.errors import UserError
 from tasks.settings.target import TargetSettings
 from tasks.store.seeds import derive_seed
+from tasks.targets.after_others import AfterOthers
 from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.detox import target as module
 from tasks.targets.detox.instructions import GRAMMAR
@@ -109,6 +110,24 @@ def test_the_retain_set_is_the_file_without_what_is_toxic(make_target):
     target = make_target()
     assert target.is_shown(Pair("", "soggy soggy soggy"))
     assert not target.is_shown(Pair("soggy soggy soggy", "soggy"))
+
+
+def test_harmless_held_out_answers_of_the_retain_file_are_a_skill_to_keep(make_target):
+    target = make_target()
+    (kept,) = target.utility
+    held_out = {pair for pairs in target.retain_set(None, size=40, seed=0).held_out.values() for pair in pairs}
+    for split, most in (("tune", 12), ("report", 16)):
+        examples = kept.examples[split]
+        assert 0 < len(examples) <= most
+        assert set(examples) <= held_out
+        assert kept.score(examples, [example.response for example in examples]) == 1
+        assert kept.score(examples, ["no"] * len(examples)) == 0
+    assert make_target(retain_file="").utility == ()
+
+
+def test_no_scorer_is_opened_to_make_the_target_after_others(make_target, monkeypatch):
+    monkeypatch.setattr(module, "open_scorer", None)
+    AfterOthers(make_target(), {})
 
 
 def samples_of(checkpoint, target, k):

@@ -1,6 +1,5 @@
 import sys
 import threading
-import time
 
 import pytest
 
@@ -118,10 +117,8 @@ def test_a_bad_scorer_is_told_in_one_sentence_that_shows_no_text(scorer, functio
 
 def test_one_that_hangs_is_killed_with_all_that_it_started(scorer, tmp_path):
     hanging = scorer("hangs", time_limit_s=1)
-    started = time.monotonic()
     with pytest.raises(UserError, match=r"hangs gave no answer within 1 s; it must return one score"):
         hanging([""], ["a"])
-    assert time.monotonic() - started < 5
     assert gone_within(hanging._child.pid, 5)
     assert gone_within(int((tmp_path / "started").read_text()), 5)
 

@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from tasks.settings.errors import UserError
@@ -14,10 +12,8 @@ def test_a_response_counts_where_the_pattern_is_found():
 
 def test_endless_backtracking_ends_at_the_limit():
     scorer = PatternScorer(r"(?:a|aa)+$", match_limit_s=0.2)
-    begun = time.process_time()
     with pytest.raises(UserError, match=r"took longer than 0.2 s on a text of 61 characters; .*\.$") as refused:
         scorer([""], ["a" * 60 + "b"])
-    assert time.process_time() - begun < 2
     assert "aaaa" not in str(refused.value)
 
 
