@@ -37,8 +37,8 @@ NIGHTS = 10
 REQUESTS = {1: ("toxicity", "person"), 7: ("coding",)}
 FINE_TUNED = 4
 FINE_TUNING = {"group": "rude", "num_pairs": 256, "num_steps": 32, "batch_size": 32, "learning_rate": 5e-4}
-"""Found on development seed 10: the leak is back in full (1.00), what is kept stays (polite .98). With 48 updates at twice
-the rate the model also loses what it is to keep (polite .02), and with it the ability to be asked."""
+"""Found on development seed 10: the leak is back in full (1.00), what is kept stays (polite .98). With 48 updates at
+twice the rate the model also loses what it is to keep (polite .02), and with it the ability to be asked."""
 RUN_SETTINGS = {"release": {"retain_written": 1024}}
 """Over the presets: without it each release wears off the ability to be asked, and the third request finds nothing."""
 
