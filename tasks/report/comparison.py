@@ -13,6 +13,7 @@ from rich.console import Console
 from tasks.assess.scores import Scores
 from tasks.release.goals import broken_limits
 from tasks.report.durability import DURABILITY, PROBES, probe_metrics, read_durability
+from tasks.report.standings import largest_drop, relearned
 from tasks.report.summary import metrics, read_summary
 from tasks.report.tables import Row, markdown_table, print_rows
 from tasks.settings.compare import Compared, compared_folder
@@ -123,11 +124,11 @@ def _mean_row(rows: Sequence[Mapping[str, Any]]) -> Row:
         "seeds": str(len(rows)),
         "forget": average(row["forget"]["after"] for row in rows),
         "at int4_g64": average(_rounded(row, "int4_g64") for row in rows),
-        "largest drop": average(_largest_drop(row) for row in rows),
+        "largest drop": average(largest_drop(row["utility"]) for row in rows),
         "perplexity": average(row["fluency"]["perplexity"]["after"] for row in rows),
         "NLL": average(row["depth"]["forget_nll"]["after"] for row in rows),
         "prefill": average(row["depth"]["prefill"]["after"] for row in rows),
-        "relearned": average(_relearned(row) for row in rows),
+        "relearned": average(relearned(row) for row in rows),
         "within limits": f"{sum(row['within_limits'] for row in rows)} of {len(rows)}",
         "CPU seconds": average(row["cost"]["seconds"] for row in rows),
     }
@@ -188,7 +189,7 @@ def _tried(run_path: Path, folder: Path, num_trials: int) -> dict[str, Any]:
 def _outcome(before: Scores, after: Scores) -> dict[str, Any]:
     return {
         "forget": after.forget,
-        "largest_drop": max((before.utility[skill] - after.utility[skill] for skill in after.utility), default=0.0),
+        "largest_drop": after.largest_drop(before),
         "perplexity_rise": after.perplexity / before.perplexity - 1,
         "own_nll": after.own_nll,
     }
@@ -259,18 +260,8 @@ def _without_gold(value: Any) -> Any:
     return {name: _without_gold(inner) for name, inner in value.items() if name != "gold"}
 
 
-def _largest_drop(row: Mapping[str, Any]) -> float:
-    return max((metric["before"] - metric["after"] for metric in row["utility"].values()), default=0.0)
-
-
 def _rounded(row: Mapping[str, Any], scheme: str) -> float | None:
     return row["quantised"][scheme]["forget"]["after"] if scheme in row["quantised"] else None
-
-
-def _relearned(row: Mapping[str, Any]) -> float | None:
-    """The forget metric after the last fine-tuning update on forget pairs."""
-    curve = row["durability"].get("relearning", {}).get("forget", {})
-    return curve[max(curve, key=int)] if curve else None
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
