@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from statistics import mean
 from typing import Any
 
 from markupsafe import Markup
 
 from tasks.report.charts import Point, Series, line_chart, scatter_chart
+from tasks.report.durability import PROBES
 from tasks.report.page import render, style_sheet
+from tasks.report.run_words import untried
 from tasks.report.standings import (
     Best,
     Row,
@@ -16,6 +20,7 @@ from tasks.report.standings import (
     best_at,
     cpu_seconds,
     deepest,
+    extracted,
     largest_drop,
     perplexity_rise,
     relearned,
@@ -31,6 +36,13 @@ _COSTS = {
     "seconds": "CPU seconds",
     "seconds_tuning": "CPU seconds, choosing settings",
 }
+_SEARCHES = {
+    "new search: best score": ("fresh", "score"),
+    "yield": ("fresh", "yield"),
+    "saved arms: best score": ("saved", "score"),
+    "their yield": ("saved", "yield"),
+}
+_LIKELIHOODS = {"loss": ("loss",), "min-20%": ("min_20",), "min-40%": ("min_40",), "zlib": ("zlib",)}
 _SCATTER = {
     "title": "What is left of the forgotten against what was lost of the kept",
     "across": "largest drop of a kept skill (lower is better)",
@@ -56,6 +68,8 @@ def comparison_page(comparison: Mapping[str, Any]) -> str:
         ranking=[_ranking_row(one, found) for one in found],
         best=[_best_row(one) for one in best_at(ranked)],
         curves=_relearning_charts(comparison, found),
+        searches=_recovery_rows(comparison, found, "extraction", _SEARCHES),
+        likelihoods=_recovery_rows(comparison, found, "membership", _LIKELIHOODS),
         methods=[_method(one) for one in found],
         costs=[_cost_row(one) for one in found],
         missing=[f"{one['method']}, seed {one['seed']}: {one['why']}" for one in comparison["missing"]],
@@ -153,9 +167,10 @@ def _what_cannot_be_concluded(comparison: Mapping[str, Any], found: Sequence[Sta
     partial = [f"{one.title} ({len(one.rows)} of {seeds})" for one in found if not one.is_complete]
     if partial:
         told.append(f"Not on every seed, so their means are of other seeds than the rest's: {_list(partial)}.")
-    untested = [one.title for one in found if any(not row["durability"] for row in one.rows)]
-    if untested:
-        told.append(f"No recovery tests on every seed, so whether it lasts is not known: {_list(untested)}.")
+    for probe in PROBES:
+        without = [one.title for one in found if any(probe not in row["durability"] for row in one.rows)]
+        if without:
+            told.append(untried(probe, "" if len(without) == len(found) else f"every seed of {_list(without)}"))
     reference = [one.title for one in found if not one.place]
     if reference:
         told.append(f"Not ranked, because a user does not have the data they need: {_list(reference)}.")
@@ -184,6 +199,7 @@ def _ranking_row(one: Standing, found: Sequence[Standing]) -> dict[str, Any]:
             "first tokens or sampled": _number(one.mean(deepest)),
             "NLL, true answers": _number(one.mean(lambda row: row["depth"]["forget_nll"]["after"])),
             "relearned": _number(one.mean(relearned)),
+            "extracted": _number(one.mean(extracted)),
             "CPU seconds": _number(one.mean(cpu_seconds), 0),
         },
     }
@@ -227,6 +243,28 @@ def _relearning_charts(comparison: Mapping[str, Any], found: Sequence[Standing])
     return charts
 
 
+def _recovery_rows(
+    comparison: Mapping[str, Any], found: Sequence[Standing], probe: str, columns: Mapping[str, Sequence[str]]
+) -> list[dict[str, str]]:
+    """One row a model on which the test was made on every seed, the original first: means over the seeds.
+
+    Args:
+        comparison: Of which the page is.
+        found: Its methods.
+        probe: The recovery test.
+        columns: Where in the result of the test a number is, by the words that it is shown under.
+    """
+    models = {"original": list(comparison["original"].values())}
+    models |= {one.title: [row["durability"] for row in one.rows] for one in found}
+    made = {title: [tests[probe] for tests in seeds if probe in tests] for title, seeds in models.items()}
+    return [
+        {"model": title}
+        | {words: _number(mean(reduce(getitem, path, result) for result in results)) for words, path in columns.items()}
+        for title, results in made.items()
+        if results and len(results) == len(models[title])
+    ]
+
+
 def _curve(durability: Mapping[str, Any]) -> Mapping[str, float]:
     return durability.get("relearning", {}).get("forget", {})
 
@@ -261,6 +299,7 @@ def _seed_row(row: Row) -> dict[str, str]:
         "NLL, true answers": _number(row["depth"]["forget_nll"]["after"]),
         "NLL, revealed": _number(row["depth"]["own_nll"]["after"]),
         "relearned": _number(relearned(row)),
+        "extracted": _number(extracted(row)),
     }
 
 

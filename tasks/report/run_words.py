@@ -20,14 +20,19 @@ TARGETS = {
 }
 """What each kind of target is, for a reader who does not know it."""
 _UNTRIED = {
-    "relearning": "Relearning was not tried: whether a little fine-tuning brings it back is not known.",
-    "membership": "Membership inference was not tried: whether likelihoods give away what was trained on is not known.",
-    "extraction": "Extraction was not tried: whether a new search of instructions brings it out is not known.",
+    "relearning": "Relearning was not tried{}: whether a little fine-tuning brings it back is not known.",
+    "membership": "Membership inference was not tried{}: whether likelihoods tell what was forgotten is not known.",
+    "extraction": "Extraction was not tried{}: whether a new search of instructions brings it out is not known.",
 }
 
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3g}"
+
+
+def untried(probe: str, on: str = "") -> str:
+    """What is not known where a recovery test was not made, in a sentence; `on` says of what, if not of everything."""
+    return _UNTRIED[probe].format(on and f" on {on}")
 
 
 def headline(summary: Mapping[str, Any]) -> str:
@@ -143,7 +148,7 @@ def what_is_not_known(summary: Mapping[str, Any], record: RunRecord) -> list[str
             *_scope(summary, record),
         ]
     found = summary.get("durability", {})
-    told = [_UNTRIED[probe] for probe in PROBES if probe not in found]
+    told = [untried(probe) for probe in PROBES if probe not in found]
     if summary["forget"]["gold"] is None:
         told.append("There is no gold model here: what a model that never learned the target would show is not known.")
     if summary["depth"]["forget_nll"]["after"] is None:
