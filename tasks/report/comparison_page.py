@@ -12,7 +12,7 @@ from markupsafe import Markup
 from tasks.report.charts import Point, Series, line_chart, scatter_chart
 from tasks.report.durability import PROBES
 from tasks.report.page import render, style_sheet
-from tasks.report.run_words import untried
+from tasks.report.run_words import TARGETS, untried
 from tasks.report.standings import (
     Best,
     Row,
@@ -26,6 +26,7 @@ from tasks.report.standings import (
     relearned,
     standings,
     unbeaten,
+    worst_drop,
     worst_forget,
 )
 
@@ -61,6 +62,7 @@ def comparison_page(comparison: Mapping[str, Any]) -> str:
     return render(
         "comparison.html",
         comparison=comparison,
+        target=TARGETS.get(comparison["target"], ""),
         compared=_what_was_compared(comparison, ranked),
         outcome=_outcome(ranked, comparison),
         plot=_plot(comparison, found) if found else None,
@@ -124,8 +126,7 @@ def _what_was_compared(comparison: Mapping[str, Any], ranked: Sequence[Standing]
     tried = [one.title for one in ranked if any(row["trials"] for row in one.rows)]
     untried = [one.title for one in ranked if one.title not in tried]
     told = [
-        f"Each method was to make the model {comparison['model']} forget {comparison['target']}, with the same forget "
-        "data, which the model itself had revealed, and the same data to keep.",
+        "Each method was given the same forget data, which the model itself had revealed, and the same data to keep.",
         "All were measured alike, on prompts by which nothing was chosen.",
     ]
     if tried:
@@ -141,10 +142,15 @@ def _outcome(ranked: Sequence[Standing], comparison: Mapping[str, Any]) -> list[
     if not ranked:
         return ["No method has a result yet."]
     wanted = len(comparison["seeds"])
-    met = [one.title for one in ranked if one.num_met == wanted]
+    before = mean(row["forget"]["before"] for one in ranked for row in one.rows)
+    met = [f"{one.title} ({_left_and_lost(one)})" for one in ranked if one.num_met == wanted]
     sometimes = [f"{one.title} ({one.num_met} of {wanted})" for one in ranked if 0 < one.num_met < wanted]
-    never = [one.title for one in ranked if one.num_met == 0]
-    told = [f"Forgot as much as wanted, within all limits, on every seed: {_list(met) or 'none'}."]
+    never = [f"{one.title} ({_left_and_lost(one)})" for one in ranked if one.num_met == 0]
+    told = [
+        f"Before, the forget metric was {before:.3f}. In brackets: what is left of it / the largest drop of a kept "
+        "skill, both at the worst precision."
+    ]
+    told += [f"Forgot as much as wanted, within all limits, on every seed: {_list(met) or 'none'}."]
     if sometimes:
         told.append(f"On some seeds: {_list(sometimes)}.")
     if never:
@@ -152,6 +158,10 @@ def _outcome(ranked: Sequence[Standing], comparison: Mapping[str, Any]) -> list[
     front = [one.title + (" (breaks limits)" if one.breaks_limits else "") for one in unbeaten(ranked)]
     told.append(f"Beaten by no other on forgetting and kept skills together: {_list(front)}.")
     return told
+
+
+def _left_and_lost(one: Standing) -> str:
+    return f"{one.mean(worst_forget):.3f} / {one.mean(worst_drop):.3f}"
 
 
 def _what_cannot_be_concluded(comparison: Mapping[str, Any], found: Sequence[Standing]) -> list[str]:
@@ -171,14 +181,14 @@ def _what_cannot_be_concluded(comparison: Mapping[str, Any], found: Sequence[Sta
         without = [one.title for one in found if any(probe not in row["durability"] for row in one.rows)]
         if without:
             told.append(untried(probe, "" if len(without) == len(found) else f"every seed of {_list(without)}"))
-    reference = [one.title for one in found if not one.place]
-    if reference:
-        told.append(f"Not ranked, because a user does not have the data they need: {_list(reference)}.")
     told += [
         f"{comparison['trials']} trials within ranges that we chose: a method may do better with more, or in others.",
         f"One model and one target ({comparison['target']}): another may turn the order around.",
         "Prompts of other kinds (other words, other languages, attacks) were not measured.",
     ]
+    reference = [one.title for one in found if not one.place]
+    if reference:
+        told.append(f"Not ranked, because a user does not have the data they need: {_list(reference)}.")
     return told
 
 
@@ -199,7 +209,6 @@ def _ranking_row(one: Standing, found: Sequence[Standing]) -> dict[str, Any]:
             "first tokens or sampled": _number(one.mean(deepest)),
             "NLL, true answers": _number(one.mean(lambda row: row["depth"]["forget_nll"]["after"])),
             "relearned": _number(one.mean(relearned)),
-            "extracted": _number(one.mean(extracted)),
             "CPU seconds": _number(one.mean(cpu_seconds), 0),
         },
     }

@@ -28,13 +28,15 @@ def test_it_says_what_was_compared_and_how_it_came_out():
     assert "the same forget data, which the model itself had revealed" in text
     assert "2 settings of each were tried on other prompts, the best is shown: NPO, RMU, Gradient ascent." in text
     assert "No settings were tried here for Reveal-and-Release" in text
-    assert "within all limits, on every seed: Reveal-and-Release, NPO." in text
-    assert "On none: RMU, Gradient ascent." in text
+    assert "A model ( lab ) was to forget toxicity : rude remarks" in text
+    assert "Before, the forget metric was 0.950." in text
+    assert "within all limits, on every seed: Reveal-and-Release (0.031 / 0.021), NPO (0.036 / 0.016)." in text
+    assert "On none: RMU (0.231 / 0.026), Gradient ascent (0.021 / 0.416)." in text
 
 
 def test_the_ranking_holds_means_and_marks_who_breaks_limits():
     text = text_of(invented_comparison())
-    assert "A. Reveal-and-Release arXiv:2509.14624 1 = 2 of 2 0.011 0.031 0.016 +1.5% 0.111 4.400 0.620 0.062 80" in text
+    assert "A. Reveal-and-Release arXiv:2509.14624 1 = 2 of 2 0.011 0.031 0.016 +1.5% 0.111 4.400 0.620 80" in text
     assert "D. Gradient ascent breaks limits arXiv:2210.01504 4 0 of 2 0.001 0.021 0.411 +41.0%" in text
     assert "E. gold: trained again without the data – 2 of 2" in text
 
