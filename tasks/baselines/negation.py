@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from tasks.baselines.descent import encode
+from tasks.baselines.descent import MAX_GRAD_NORM, encode
 from tasks.baselines.method import Diverged, Knob, Method, Progress, Spent
 from tasks.models.language_model import LanguageModel
 from tasks.models.layers import linear_layers
@@ -19,7 +19,7 @@ from tasks.release.training import train_adapter
 from tasks.settings.errors import UserError
 from tasks.store.seeds import derive_seed
 
-RANK, ALPHA, MAX_GRAD_NORM = 8, 16, 1.0
+RANK, ALPHA = 8, 16
 LEARNING_RATE = Knob("learning_rate", 1e-3, 8e-3)
 UPDATES = Knob("updates", 8, 128, whole=True)
 

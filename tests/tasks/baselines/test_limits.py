@@ -11,6 +11,7 @@ from tasks.baselines.descent import Batch, Material, all_log_probs, encode, log_
 from tasks.baselines.ext_sub import extracted
 from tasks.baselines.registry import METHODS
 from tasks.baselines.trials import trial_knobs
+from tasks.models.language_model import load_language_model
 from tasks.models.layers import linear_layers
 from tasks.release.adapter import Adapter, Factors
 from tasks.release.merge import Checkpoints
@@ -129,6 +130,16 @@ def test_salun_changes_the_weights_on_its_mask_and_no_others(lm, forget, retain,
         after = layers[name].weight
         assert torch.equal(after[~mask].view(torch.int32), before[name][~mask].view(torch.int32))
         assert (after[mask] != before[name][mask]).float().mean() > 0.95
+
+
+def test_salun_is_grad_diff_where_every_weight_may_change(tiny_folder, forget, retain):
+    found = {}
+    for name in ("salun", "grad-diff"):
+        lm = load_language_model(tiny_folder)
+        knobs = {"learning_rate": 1e-3, "updates": 4.0, "retain_weight": 2.0, "share": 1.0}
+        METHODS[name].unlearn(lm, forget, retain, knobs, batch_size=4, seed=1)
+        found[name] = weights(lm)
+    assert all(torch.equal(value, found["grad-diff"][key]) for key, value in found["salun"].items())
 
 
 def test_ext_sub_is_its_formula_on_dense_rows():
