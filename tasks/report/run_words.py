@@ -68,7 +68,7 @@ def what_was_forgotten(summary: Mapping[str, Any], record: RunRecord) -> list[st
         told.append(f"Nor is it above that {', nor '.join(tried)}.")
     nll = summary["depth"]["forget_nll"]
     if nll["after"] is not None and nll["gold"] is not None:
-        than = "less unlikely than" if nll["after"] < nll["gold"] else "at least as unlikely as"
+        than = "more likely than" if nll["after"] < nll["gold"] else "no more likely than"
         told.append(
             f"The true answers are {than} they are to gold: {nll['after']:.2f} against {nll['gold']:.2f} nats a token "
             f"({nll['before']:.2f} before)."
@@ -134,7 +134,10 @@ def what_comes_back(summary: Mapping[str, Any]) -> list[str]:
     if groups := found.get("extraction"):
         yields = [metrics["yield"] for metrics in groups.values()]
         before, after = (max(metric[moment] for metric in yields) for moment in ("before", "after"))
-        told.append(f"A new search for instructions gets {after:.1%} usable answers at most (original: {before:.1%}).")
+        told.append(
+            f"Asked again, by a new search or with the instructions of the old one, {after:.1%} of its answers are "
+            f"usable at most (original: {before:.1%})."
+        )
     if areas := found.get("membership"):
         told.append(_membership(areas))
     return told
