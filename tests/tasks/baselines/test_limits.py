@@ -184,6 +184,8 @@ def test_no_random_state_moves_and_the_callers_files_bring_the_model_back(lm, ti
         ("simnpo", {"retain_weight": 1 / 0.1375, "beta": 2.5}),
         ("simnpo", {"retain_weight": 1 / 0.125, "beta": 4.5}),
         ("salun", {"share": 0.5}),
+        ("negation", {"scale": 1.0}),
+        ("ext-sub", {"scale": 1.0}),
     ],
 )
 def test_published_settings_are_within_the_ranges(name, published):
