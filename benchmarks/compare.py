@@ -45,7 +45,6 @@ def compare(target: str, seeds: list[int], methods: list[str] | tuple[str, ...],
     preset = f"lab-{target}"
     command = [sys.executable, "-m", "flows.compare", "--preset", preset, "--lab.gold", "--runs-dir", str(runs_dir)]
     command += ["--compare.seeds", str(list(seeds)), "--compare.methods", f"[{', '.join(methods)}]"]
-    command += ["--assess.probes", "[relearning, membership]"]
     if len(seeds) == 1:
         command += ["--compare.true-data", "[npo]"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

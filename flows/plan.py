@@ -225,8 +225,16 @@ class Plan:
 
     def trial(self, compared: Compared, number: int) -> Unit:
         """Another method with one choice of its settings, from 1, measured on the tune split."""
+        from tasks.baselines.registry import METHODS
+        from tasks.baselines.trials import trial_knobs
+
+        # With the settings themselves: they follow from the ranges, and a trial of others is another trial.
         settings = {
-            "compare": {"method": compared.method, "trial": number},
+            "compare": {
+                "method": compared.method,
+                "trial": number,
+                "knobs": trial_knobs(METHODS[compared.method], number),
+            },
             "release": self._some("release", ("forget_batch",)),
             "measure": self._some("measure", ("tune_prompts", *MEASURED, "goal", "goal_nll")),
         }

@@ -53,6 +53,10 @@ class Scores:
         """The highest forget metric over all precisions that were measured."""
         return max([self.forget, *(scores["forget"] for scores in self.quantised.values())])
 
+    def largest_drop(self, before: "Scores") -> float:
+        """Of a kept skill since an earlier checkpoint; below 0 where all of them rose, 0 where none is measured."""
+        return max((before.utility[skill] - value for skill, value in self.utility.items()), default=0.0)
+
     def watched(self, name: str) -> dict[str, float]:
         """One of the observed metrics in every precision in which it was measured: `full`, and by scheme."""
         rounded = {scheme: scores["watched"] for scheme, scores in self.quantised.items() if "watched" in scores}

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tasks.baselines.method import Knob, Method, Progress, Spent
-from tasks.baselines.negation import LEARNING_RATE, UPDATES, add_updates, trained
+from tasks.baselines.negation import LEARNING_RATE, SCALE, UPDATES, add_updates, trained
 from tasks.models.language_model import LanguageModel
 from tasks.models.pair import Pair
 from tasks.release.adapter import Adapter, Factors
@@ -73,6 +73,6 @@ EXT_SUB = Method(
     "ext-sub",
     "Ext-Sub",
     "arXiv:2308.08090",
-    (LEARNING_RATE, UPDATES, Knob("strength", 0.5, 8), Knob("scale", 1, 6)),
+    (LEARNING_RATE, UPDATES, Knob("strength", 0.5, 4), SCALE),
     unlearn,
 )

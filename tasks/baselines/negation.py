@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from tasks.baselines.descent import encode
+from tasks.baselines.descent import MAX_GRAD_NORM, encode
 from tasks.baselines.method import Diverged, Knob, Method, Progress, Spent
 from tasks.models.language_model import LanguageModel
 from tasks.models.layers import linear_layers
@@ -19,9 +19,11 @@ from tasks.release.training import train_adapter
 from tasks.settings.errors import UserError
 from tasks.store.seeds import derive_seed
 
-RANK, ALPHA, MAX_GRAD_NORM = 8, 16, 1.0
-LEARNING_RATE = Knob("learning_rate", 1e-3, 8e-3)
-UPDATES = Knob("updates", 8, 128, whole=True)
+RANK, ALPHA = 8, 16
+LEARNING_RATE = Knob("learning_rate", 2e-3, 8e-3)
+UPDATES = Knob("updates", 32, 256, whole=True)
+SCALE = Knob("scale", 0.5, 2)
+"""The papers subtract at most the whole update, from training to the end; here as well half of it or twice."""
 
 
 def unlearn(
@@ -86,6 +88,6 @@ NEGATION = Method(
     "negation",
     "one-shot negation",
     "arXiv:2212.04089",
-    (LEARNING_RATE, UPDATES, Knob("scale", 1, 16)),
+    (LEARNING_RATE, UPDATES, SCALE),
     unlearn,
 )

@@ -3,9 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from rich.console import Console
@@ -13,6 +12,7 @@ from rich.console import Console
 from tasks.assess.scores import Scores
 from tasks.release.goals import broken_limits
 from tasks.report.durability import DURABILITY, PROBES, probe_metrics, read_durability
+from tasks.report.standings import Standing, extracted, largest_drop, relearned, standings
 from tasks.report.summary import metrics, read_summary
 from tasks.report.tables import Row, markdown_table, print_rows
 from tasks.settings.compare import Compared, compared_folder
@@ -98,9 +98,8 @@ def comparison_csv(result: Mapping[str, Any]) -> str:
 
 
 def comparison_rows(result: Mapping[str, Any]) -> list[Row]:
-    """One row a method: means over its seeds, on the report split."""
-    labels = dict.fromkeys(row["label"] for row in result["rows"])
-    return [_mean_row([row for row in result["rows"] if row["label"] == label]) for label in labels]
+    """One row a method, in the order of the ranking: means over its seeds, on the report split."""
+    return [_mean_row(one) for one in standings(result)]
 
 
 def comparison_markdown(result: Mapping[str, Any]) -> str:
@@ -113,23 +112,24 @@ def comparison_markdown(result: Mapping[str, Any]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _mean_row(rows: Sequence[Mapping[str, Any]]) -> Row:
-    def average(values: Iterable[float | None]) -> str:
-        known = [value for value in values if value is not None]
-        return f"{mean(known):.3f}" if known else ""
+def _mean_row(one: Standing) -> Row:
+    def average(read: Callable[[Mapping[str, Any]], float | None]) -> str:
+        value = one.mean(read)
+        return "" if value is None else f"{value:.3f}"
 
     return {
-        "method": rows[0]["title"] + (", true data" if rows[0]["data"] == "true" else ""),
-        "seeds": str(len(rows)),
-        "forget": average(row["forget"]["after"] for row in rows),
-        "at int4_g64": average(_rounded(row, "int4_g64") for row in rows),
-        "largest drop": average(_largest_drop(row) for row in rows),
-        "perplexity": average(row["fluency"]["perplexity"]["after"] for row in rows),
-        "NLL": average(row["depth"]["forget_nll"]["after"] for row in rows),
-        "prefill": average(row["depth"]["prefill"]["after"] for row in rows),
-        "relearned": average(_relearned(row) for row in rows),
-        "within limits": f"{sum(row['within_limits'] for row in rows)} of {len(rows)}",
-        "CPU seconds": average(row["cost"]["seconds"] for row in rows),
+        "method": one.title,
+        "seeds": str(len(one.rows)),
+        "forget": average(lambda row: row["forget"]["after"]),
+        "at int4_g64": average(lambda row: _rounded(row, "int4_g64")),
+        "largest drop": average(lambda row: largest_drop(row["utility"])),
+        "perplexity": average(lambda row: row["fluency"]["perplexity"]["after"]),
+        "NLL": average(lambda row: row["depth"]["forget_nll"]["after"]),
+        "prefill": average(lambda row: row["depth"]["prefill"]["after"]),
+        "relearned": average(relearned),
+        "extracted": average(extracted),
+        "within limits": f"{sum(row['within_limits'] for row in one.rows)} of {len(one.rows)}",
+        "CPU seconds": average(lambda row: row["cost"]["seconds"]),
     }
 
 
@@ -188,7 +188,7 @@ def _tried(run_path: Path, folder: Path, num_trials: int) -> dict[str, Any]:
 def _outcome(before: Scores, after: Scores) -> dict[str, Any]:
     return {
         "forget": after.forget,
-        "largest_drop": max((before.utility[skill] - after.utility[skill] for skill in after.utility), default=0.0),
+        "largest_drop": after.largest_drop(before),
         "perplexity_rise": after.perplexity / before.perplexity - 1,
         "own_nll": after.own_nll,
     }
@@ -259,18 +259,8 @@ def _without_gold(value: Any) -> Any:
     return {name: _without_gold(inner) for name, inner in value.items() if name != "gold"}
 
 
-def _largest_drop(row: Mapping[str, Any]) -> float:
-    return max((metric["before"] - metric["after"] for metric in row["utility"].values()), default=0.0)
-
-
 def _rounded(row: Mapping[str, Any], scheme: str) -> float | None:
     return row["quantised"][scheme]["forget"]["after"] if scheme in row["quantised"] else None
-
-
-def _relearned(row: Mapping[str, Any]) -> float | None:
-    """The forget metric after the last fine-tuning update on forget pairs."""
-    curve = row["durability"].get("relearning", {}).get("forget", {})
-    return curve[max(curve, key=int)] if curve else None
 
 
 def _flat(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,17 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from statistics import mean
 from typing import Any
 
 from markupsafe import Markup
 
 from tasks.report.charts import Point, Series, line_chart, scatter_chart
+from tasks.report.durability import PROBES
 from tasks.report.page import render, style_sheet
+from tasks.report.run_words import TARGETS, untried
 from tasks.report.standings import (
     Best,
     Row,
@@ -16,11 +20,13 @@ from tasks.report.standings import (
     best_at,
     cpu_seconds,
     deepest,
+    extracted,
     largest_drop,
     perplexity_rise,
     relearned,
     standings,
     unbeaten,
+    worst_drop,
     worst_forget,
 )
 
@@ -31,6 +37,13 @@ _COSTS = {
     "seconds": "CPU seconds",
     "seconds_tuning": "CPU seconds, choosing settings",
 }
+_SEARCHES = {
+    "new search: best score": ("fresh", "score"),
+    "yield": ("fresh", "yield"),
+    "saved arms: best score": ("saved", "score"),
+    "their yield": ("saved", "yield"),
+}
+_LIKELIHOODS = {"loss": ("loss",), "min-20%": ("min_20",), "min-40%": ("min_40",), "zlib": ("zlib",)}
 _SCATTER = {
     "title": "What is left of the forgotten against what was lost of the kept",
     "across": "largest drop of a kept skill (lower is better)",
@@ -49,6 +62,7 @@ def comparison_page(comparison: Mapping[str, Any]) -> str:
     return render(
         "comparison.html",
         comparison=comparison,
+        target=TARGETS.get(comparison["target"], ""),
         compared=_what_was_compared(comparison, ranked),
         outcome=_outcome(ranked, comparison),
         plot=_plot(comparison, found) if found else None,
@@ -56,6 +70,8 @@ def comparison_page(comparison: Mapping[str, Any]) -> str:
         ranking=[_ranking_row(one, found) for one in found],
         best=[_best_row(one) for one in best_at(ranked)],
         curves=_relearning_charts(comparison, found),
+        searches=_recovery_rows(comparison, found, "extraction", _SEARCHES),
+        likelihoods=_recovery_rows(comparison, found, "membership", _LIKELIHOODS),
         methods=[_method(one) for one in found],
         costs=[_cost_row(one) for one in found],
         missing=[f"{one['method']}, seed {one['seed']}: {one['why']}" for one in comparison["missing"]],
@@ -110,8 +126,7 @@ def _what_was_compared(comparison: Mapping[str, Any], ranked: Sequence[Standing]
     tried = [one.title for one in ranked if any(row["trials"] for row in one.rows)]
     untried = [one.title for one in ranked if one.title not in tried]
     told = [
-        f"Each method was to make the model {comparison['model']} forget {comparison['target']}, with the same forget "
-        "data, which the model itself had revealed, and the same data to keep.",
+        "Each method was given the same forget data, which the model itself had revealed, and the same data to keep.",
         "All were measured alike, on prompts by which nothing was chosen.",
     ]
     if tried:
@@ -127,10 +142,15 @@ def _outcome(ranked: Sequence[Standing], comparison: Mapping[str, Any]) -> list[
     if not ranked:
         return ["No method has a result yet."]
     wanted = len(comparison["seeds"])
-    met = [one.title for one in ranked if one.num_met == wanted]
+    before = mean(row["forget"]["before"] for one in ranked for row in one.rows)
+    met = [f"{one.title} ({_left_and_lost(one)})" for one in ranked if one.num_met == wanted]
     sometimes = [f"{one.title} ({one.num_met} of {wanted})" for one in ranked if 0 < one.num_met < wanted]
-    never = [one.title for one in ranked if one.num_met == 0]
-    told = [f"Forgot as much as wanted, within all limits, on every seed: {_list(met) or 'none'}."]
+    never = [f"{one.title} ({_left_and_lost(one)})" for one in ranked if one.num_met == 0]
+    told = [
+        f"Before, the forget metric was {before:.3f}. In brackets: what is left of it / the largest drop of a kept "
+        "skill, both at the worst precision."
+    ]
+    told += [f"Forgot as much as wanted, within all limits, on every seed: {_list(met) or 'none'}."]
     if sometimes:
         told.append(f"On some seeds: {_list(sometimes)}.")
     if never:
@@ -138,6 +158,10 @@ def _outcome(ranked: Sequence[Standing], comparison: Mapping[str, Any]) -> list[
     front = [one.title + (" (breaks limits)" if one.breaks_limits else "") for one in unbeaten(ranked)]
     told.append(f"Beaten by no other on forgetting and kept skills together: {_list(front)}.")
     return told
+
+
+def _left_and_lost(one: Standing) -> str:
+    return f"{one.mean(worst_forget):.3f} / {one.mean(worst_drop):.3f}"
 
 
 def _what_cannot_be_concluded(comparison: Mapping[str, Any], found: Sequence[Standing]) -> list[str]:
@@ -153,17 +177,18 @@ def _what_cannot_be_concluded(comparison: Mapping[str, Any], found: Sequence[Sta
     partial = [f"{one.title} ({len(one.rows)} of {seeds})" for one in found if not one.is_complete]
     if partial:
         told.append(f"Not on every seed, so their means are of other seeds than the rest's: {_list(partial)}.")
-    untested = [one.title for one in found if any(not row["durability"] for row in one.rows)]
-    if untested:
-        told.append(f"No recovery tests on every seed, so whether it lasts is not known: {_list(untested)}.")
-    reference = [one.title for one in found if not one.place]
-    if reference:
-        told.append(f"Not ranked, because a user does not have the data they need: {_list(reference)}.")
+    for probe in PROBES:
+        without = [one.title for one in found if any(probe not in row["durability"] for row in one.rows)]
+        if without:
+            told.append(untried(probe, "" if len(without) == len(found) else f"every seed of {_list(without)}"))
     told += [
         f"{comparison['trials']} trials within ranges that we chose: a method may do better with more, or in others.",
         f"One model and one target ({comparison['target']}): another may turn the order around.",
         "Prompts of other kinds (other words, other languages, attacks) were not measured.",
     ]
+    reference = [one.title for one in found if not one.place]
+    if reference:
+        told.append(f"Not ranked, because a user does not have the data they need: {_list(reference)}.")
     return told
 
 
@@ -227,6 +252,28 @@ def _relearning_charts(comparison: Mapping[str, Any], found: Sequence[Standing])
     return charts
 
 
+def _recovery_rows(
+    comparison: Mapping[str, Any], found: Sequence[Standing], probe: str, columns: Mapping[str, Sequence[str]]
+) -> list[dict[str, str]]:
+    """One row a model on which the test was made on every seed, the original first: means over the seeds.
+
+    Args:
+        comparison: Of which the page is.
+        found: Its methods.
+        probe: The recovery test.
+        columns: Where in the result of the test a number is, by the words that it is shown under.
+    """
+    models = {"original": list(comparison["original"].values())}
+    models |= {one.title: [row["durability"] for row in one.rows] for one in found}
+    made = {title: [tests[probe] for tests in seeds if probe in tests] for title, seeds in models.items()}
+    return [
+        {"model": title}
+        | {words: _number(mean(reduce(getitem, path, result) for result in results)) for words, path in columns.items()}
+        for title, results in made.items()
+        if results and len(results) == len(models[title])
+    ]
+
+
 def _curve(durability: Mapping[str, Any]) -> Mapping[str, float]:
     return durability.get("relearning", {}).get("forget", {})
 
@@ -261,6 +308,7 @@ def _seed_row(row: Row) -> dict[str, str]:
         "NLL, true answers": _number(row["depth"]["forget_nll"]["after"]),
         "NLL, revealed": _number(row["depth"]["own_nll"]["after"]),
         "relearned": _number(relearned(row)),
+        "extracted": _number(extracted(row)),
     }
 
 

@@ -20,14 +20,19 @@ TARGETS = {
 }
 """What each kind of target is, for a reader who does not know it."""
 _UNTRIED = {
-    "relearning": "Relearning was not tried: whether a little fine-tuning brings it back is not known.",
-    "membership": "Membership inference was not tried: whether likelihoods give away what was trained on is not known.",
-    "extraction": "Extraction was not tried: whether a new search of instructions brings it out is not known.",
+    "relearning": "Relearning was not tried{}: whether a little fine-tuning brings it back is not known.",
+    "membership": "Membership inference was not tried{}: whether likelihoods tell what was forgotten is not known.",
+    "extraction": "Extraction was not tried{}: whether a new search of instructions brings it out is not known.",
 }
 
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.3g}"
+
+
+def untried(probe: str, on: str = "") -> str:
+    """What is not known where a recovery test was not made, in a sentence; `on` says of what, if not of everything."""
+    return _UNTRIED[probe].format(on and f" on {on}")
 
 
 def headline(summary: Mapping[str, Any]) -> str:
@@ -63,7 +68,7 @@ def what_was_forgotten(summary: Mapping[str, Any], record: RunRecord) -> list[st
         told.append(f"Nor is it above that {', nor '.join(tried)}.")
     nll = summary["depth"]["forget_nll"]
     if nll["after"] is not None and nll["gold"] is not None:
-        than = "less unlikely than" if nll["after"] < nll["gold"] else "at least as unlikely as"
+        than = "more likely than" if nll["after"] < nll["gold"] else "no more likely than"
         told.append(
             f"The true answers are {than} they are to gold: {nll['after']:.2f} against {nll['gold']:.2f} nats a token "
             f"({nll['before']:.2f} before)."
@@ -129,7 +134,10 @@ def what_comes_back(summary: Mapping[str, Any]) -> list[str]:
     if groups := found.get("extraction"):
         yields = [metrics["yield"] for metrics in groups.values()]
         before, after = (max(metric[moment] for metric in yields) for moment in ("before", "after"))
-        told.append(f"A new search for instructions gets {after:.1%} usable answers at most (original: {before:.1%}).")
+        told.append(
+            f"Asked again, by a new search or with the instructions of the old one, {after:.1%} of its answers are "
+            f"usable at most (original: {before:.1%})."
+        )
     if areas := found.get("membership"):
         told.append(_membership(areas))
     return told
@@ -143,7 +151,7 @@ def what_is_not_known(summary: Mapping[str, Any], record: RunRecord) -> list[str
             *_scope(summary, record),
         ]
     found = summary.get("durability", {})
-    told = [_UNTRIED[probe] for probe in PROBES if probe not in found]
+    told = [untried(probe) for probe in PROBES if probe not in found]
     if summary["forget"]["gold"] is None:
         told.append("There is no gold model here: what a model that never learned the target would show is not known.")
     if summary["depth"]["forget_nll"]["after"] is None:

@@ -140,7 +140,7 @@ def relearned(row: Row) -> float | None:
 
 
 def extracted(row: Row) -> float | None:
-    """The highest share of usable answers that a search on it gets."""
+    """The highest share of usable answers, to a new search or to the saved arms."""
     groups = row["durability"].get("extraction", {}).values()
     return max((found["yield"] for found in groups), default=None)
 
@@ -158,7 +158,7 @@ _ASKED: Mapping[str, tuple[Callable[[Row], float | None], float]] = {
     "fluency: rise of the perplexity": (perplexity_rise, _SAME_PERPLEXITY),
     "depth: forget metric with first tokens given or sampled, the higher": (deepest, 0),
     "relearning: forget metric after the last update on forget pairs": (relearned, 0),
-    "extraction: share of usable answers to a search": (extracted, 0),
+    "extraction: share of usable answers to a new search or the saved arms": (extracted, 0),
     "cost: CPU seconds, with choosing settings": (cpu_seconds, _SAME_TIME),
 }
 """What is read of a row, lower is better, and up to which difference two are the same; 0: one prompt."""

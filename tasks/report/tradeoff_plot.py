@@ -27,8 +27,7 @@ class Point:
 
 def point_of(step: int, scores: Scores, before: Scores) -> Point:
     """The point of a checkpoint, from what was measured of it and of the untouched model."""
-    drop = max((before.utility[skill] - scores.utility[skill] for skill in before.utility), default=0.0)
-    return Point(step, scores.forget, drop)
+    return Point(step, scores.forget, scores.largest_drop(before))
 
 
 def tradeoff_plot(points: Sequence[Point], *, goal: float, max_drop: float) -> str:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from flows.command_line import read_arguments
@@ -67,6 +69,16 @@ class TestUnits:
         two, three = (self.units(tmp_path, "--compare.trials", number) for number in "23")
         assert two["compare/npo/trial-02"] == three["compare/npo/trial-02"]
         assert two.keys() & three.keys() == {"compare/npo/trial-01", "compare/npo/trial-02"}
+
+    def test_another_range_of_a_setting_makes_other_trials(self, tmp_path, monkeypatch):
+        from tasks.baselines.registry import METHODS
+
+        before = self.units(tmp_path)
+        npo = METHODS["npo"]
+        wider = replace(npo, knobs=(replace(npo.knobs[0], high=2 * npo.knobs[0].high), *npo.knobs[1:]))
+        monkeypatch.setitem(METHODS, "npo", wider)
+        after = self.units(tmp_path)
+        assert [name for name in before if before[name] == after[name]] == []
 
     def test_the_limits_decide_which_trial_is_taken_and_nothing_else(self, tmp_path):
         before, after = self.units(tmp_path), self.units(tmp_path, "--measure.max-drop", "0.2")

@@ -11,6 +11,7 @@ from tasks.baselines.descent import Batch, Material, all_log_probs, encode, log_
 from tasks.baselines.ext_sub import extracted
 from tasks.baselines.registry import METHODS
 from tasks.baselines.trials import trial_knobs
+from tasks.models.language_model import load_language_model
 from tasks.models.layers import linear_layers
 from tasks.release.adapter import Adapter, Factors
 from tasks.release.merge import Checkpoints
@@ -131,6 +132,16 @@ def test_salun_changes_the_weights_on_its_mask_and_no_others(lm, forget, retain,
         assert (after[mask] != before[name][mask]).float().mean() > 0.95
 
 
+def test_salun_is_grad_diff_where_every_weight_may_change(tiny_folder, forget, retain):
+    found = {}
+    for name in ("salun", "grad-diff"):
+        lm = load_language_model(tiny_folder)
+        knobs = {"learning_rate": 1e-3, "updates": 4.0, "retain_weight": 2.0, "share": 1.0}
+        METHODS[name].unlearn(lm, forget, retain, knobs, batch_size=4, seed=1)
+        found[name] = weights(lm)
+    assert all(torch.equal(value, found["grad-diff"][key]) for key, value in found["salun"].items())
+
+
 def test_ext_sub_is_its_formula_on_dense_rows():
     g = torch.Generator().manual_seed(4)
 
@@ -173,6 +184,8 @@ def test_no_random_state_moves_and_the_callers_files_bring_the_model_back(lm, ti
         ("simnpo", {"retain_weight": 1 / 0.1375, "beta": 2.5}),
         ("simnpo", {"retain_weight": 1 / 0.125, "beta": 4.5}),
         ("salun", {"share": 0.5}),
+        ("negation", {"scale": 1.0}),
+        ("ext-sub", {"scale": 1.0}),
     ],
 )
 def test_published_settings_are_within_the_ranges(name, published):

@@ -127,14 +127,6 @@ class TestSimNpo:
 
 
 class TestRmu:
-    def test_nothing_is_lost_on_retain_pairs_at_the_start(self, lm, material):
-        layers = linear_layers(lm.model)
-        with_retain = loss_of(rmu, material).item()
-        KNOBS_WITHOUT = KNOBS | {"retain_weight": 0.0}
-        without = rmu.objective(material, KNOBS_WITHOUT).loss(whole(material.forget), whole(material.retain)).item()
-        assert with_retain == pytest.approx(without, rel=1e-6)
-        assert layers
-
     def test_the_distance_by_hand(self):
         states, goal = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([1.0, 0.0])
         assert rmu.steering_loss(states, goal).item() == pytest.approx((0 + 4 + 4 + 16) / 4)

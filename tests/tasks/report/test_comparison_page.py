@@ -28,8 +28,10 @@ def test_it_says_what_was_compared_and_how_it_came_out():
     assert "the same forget data, which the model itself had revealed" in text
     assert "2 settings of each were tried on other prompts, the best is shown: NPO, RMU, Gradient ascent." in text
     assert "No settings were tried here for Reveal-and-Release" in text
-    assert "within all limits, on every seed: Reveal-and-Release, NPO." in text
-    assert "On none: RMU, Gradient ascent." in text
+    assert "A model ( lab ) was to forget toxicity : rude remarks" in text
+    assert "Before, the forget metric was 0.950." in text
+    assert "within all limits, on every seed: Reveal-and-Release (0.031 / 0.021), NPO (0.036 / 0.016)." in text
+    assert "On none: RMU (0.231 / 0.026), Gradient ascent (0.021 / 0.416)." in text
 
 
 def test_the_ranking_holds_means_and_marks_who_breaks_limits():
@@ -41,7 +43,7 @@ def test_the_ranking_holds_means_and_marks_who_breaks_limits():
 
 def test_seeds_settings_and_all_trials_are_there():
     text = text_of(invented_comparison())
-    assert "0 met kept 0.950 → 0.015 0.015 0.035 0.010 +1.0% 0.115 0.025 4.400 5.400 0.710" in text
+    assert "0 met kept 0.950 → 0.015 0.015 0.035 0.010 +1.0% 0.115 0.025 4.400 5.400 0.710 0.071" in text
     assert "1 met kept 0.950 → 0.017" in text
     assert "seed learning_rate 0 0.001 1 0.001" in text
     assert "0 1 learning_rate 0.001 0.015 0.010 +2.0% 5.500 chosen" in text
@@ -57,15 +59,29 @@ def test_costs_and_what_is_missing_are_told():
 def test_what_cannot_be_concluded_depends_on_what_is_there():
     text = text_of(invented_comparison())
     assert "There are 2 seeds" in text
-    assert "No recovery tests" not in text
+    assert "was not tried" not in text
     one = invented_comparison(seeds=(0,))
     for row in one["rows"]:
         row["durability"] = {}
     one["original"] = {"0": {}}
     text = text_of(one)
     assert "This is one seed" in text
-    assert "No recovery tests on every seed, so whether it lasts is not known: Reveal-and-Release" in text
-    assert "Relearning Not tested." in text
+    for probe in ("Relearning", "Membership inference", "Extraction"):
+        assert f"{probe} was not tried: whether" in text
+    assert text.count("Not tested.") == 3
+
+
+def test_a_recovery_test_that_some_methods_lack_is_said_to_be_missing_and_shown_of_the_others():
+    comparison = invented_comparison()
+    for row in comparison["rows"]:
+        if row["label"] == "rmu" and row["seed"] == 1:
+            del row["durability"]["extraction"]
+    text = text_of(comparison)
+    assert "Extraction was not tried on every seed of RMU: whether" in text
+    searches = text[text.index("Extraction: searching again") : text.index("Membership inference Area")]
+    assert "original 0.475 0.095 0.475 0.095" in searches
+    assert "NPO 0.355 0.071 0.355 0.071" in searches
+    assert "RMU" not in searches
 
 
 def test_each_method_has_a_relearning_curve_beside_the_original_and_gold():

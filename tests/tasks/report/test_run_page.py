@@ -98,7 +98,7 @@ def test_search_forget_set_and_limits_are_told(run):
 def test_what_was_hidden_is_said(run):
     text = Page(written(run)).text
     assert "It still shows more than wanted: 0.123 when the first tokens of the true answer are given." in text
-    assert "The true answers are less unlikely than they are to gold: 4.32 against 7.65 nats a token" in text
+    assert "The true answers are more likely than they are to gold: 4.32 against 7.65 nats a token" in text
 
 
 def test_without_recovery_tests_the_page_says_so(run):
@@ -115,7 +115,7 @@ def test_an_assessment_joins_the_page(run):
     assert "was not tried" not in page.text
     assert "it is back at 0.88 after 16 updates (gold, which never had it, reaches 0.81)" in page.text
     assert "ahead of gold by most after 4 updates: 0.77 against 0.33" in page.text
-    assert "gets 1.3% usable answers at most (original: 47.0%)" in page.text
+    assert "1.3% of its answers are usable at most (original: 47.0%)" in page.text
     assert "new search unlearned 0.080 0.050 0.013" in page.text
 
 
