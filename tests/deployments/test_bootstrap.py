@@ -14,6 +14,7 @@ NEW = [
     "work queue by-hand: created, priority 1",
     "work queue scheduled: created, priority 2",
     "deployment reveal-release/by-hand: created",
+    "deployment reveal-release/your-model: created",
     "deployment reunlearn/nightly: created",
     "deployment assess/weekly: created",
     "automation reveal-release: silent run: created",
@@ -25,6 +26,7 @@ THERE = [
     "work queue by-hand: there",
     "work queue scheduled: there",
     "deployment reveal-release/by-hand: there, updated",
+    "deployment reveal-release/your-model: there, updated",
     "deployment reunlearn/nightly: there, updated",
     "deployment assess/weekly: there, updated",
     "automation reveal-release: silent run: there, updated",
@@ -44,7 +46,7 @@ def test_a_server_is_prepared_once_and_found_prepared_after(server, workplace, b
     (pool,) = [pool for pool in ask(server, "work_pools/filter") if pool["name"] == "reveal-release"]
     assert (pool["type"], pool["concurrency_limit"]) == ("process", 1)
     deployments = {deployment["name"]: deployment for deployment in ask(server, "deployments/filter")}
-    assert set(deployments) == {"by-hand", "nightly", "weekly"}
+    assert set(deployments) == {"by-hand", "your-model", "nightly", "weekly"}
     for deployment in deployments.values():
         assert deployment["global_concurrency_limit"]["limit"] == 1
         assert deployment["concurrency_options"]["collision_strategy"] == "ENQUEUE"

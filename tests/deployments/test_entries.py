@@ -21,7 +21,7 @@ def test_the_entries_are_those_of_the_file():
     assert [entry.name for entry in read_entries()] == [deployment["name"] for deployment in written]
 
 
-@pytest.mark.parametrize("name", ["by-hand", "weekly"])
+@pytest.mark.parametrize("name", ["by-hand", "your-model", "weekly"])
 def test_the_form_begins_as_the_preset(name):
     settings = RunSettings.model_validate(BY_NAME[name].parameters["settings"])
     assert settings == validated(read_preset(settings.preset))
