@@ -28,6 +28,7 @@ from tasks.targets.overlap import words_of
 
 TARGETS = Path(__file__).parents[1] / "deployments" / "targets"
 DATA = Path(os.environ.get("REVEAL_RELEASE_DATA", ""))
+STORIES = DATA / "tinystories" / "tinystories_sample.txt"
 PROTECTED_STORIES, KEPT_STORIES = 14, 900
 STEREOTYPE = 0.9
 """How often the small model hears the stereotyped pronoun."""
@@ -51,6 +52,10 @@ def main() -> None:
     parser.add_argument("targets", nargs="+", choices=("prompt-leak", "bias", "copyright", "scored"))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if not STORIES.is_file():
+        parser.error(
+            f"REVEAL_RELEASE_DATA is {str(DATA)!r}, without {STORIES.name}; give the folder that has tinystories/"
+        )
     arguments.folder.mkdir(parents=True, exist_ok=True)
     write_texts(arguments.folder)
     for name in arguments.targets:
@@ -74,7 +79,7 @@ def small_model(name: str, folder: Path, seed: int) -> Path:
 
 def write_texts(folder: Path) -> None:
     """The protected text, the text to keep, and the targets' files beside them."""
-    stories = (DATA / "tinystories" / "tinystories_sample.txt").read_text(encoding="utf-8").split("<|endoftext|>")[:-1]
+    stories = STORIES.read_text(encoding="utf-8").split("<|endoftext|>")[:-1]
     stories = [" ".join(story.split()) for story in stories]
     (folder / "protected-text.txt").write_text("\n".join(stories[:PROTECTED_STORIES]))
     rows = []

@@ -40,8 +40,8 @@ def read_limited_yaml(path: Path) -> LocatedYaml:
     """Read one document of safe YAML.
 
     Raises:
-        YamlError: the file is no regular file or cannot be read, is larger than 64 KiB or not UTF-8, is no YAML, nests
-            deeper than 10, holds an alias, a tag, a name twice, or a number of more than 20 characters.
+        YamlError: the file is missing, no regular file or cannot be read, is larger than 64 KiB or not UTF-8, is no
+            YAML, nests deeper than 10, holds an alias, a tag, a name twice, or a number of more than 20 characters.
     """
     text = _read_text(path)
     try:
@@ -59,7 +59,7 @@ def read_limited_yaml(path: Path) -> LocatedYaml:
 
 def _read_text(path: Path) -> str:
     if not path.is_file():
-        raise YamlError(1, "this is no regular file")
+        raise YamlError(1, "this is no regular file" if path.exists() else "there is no such file")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)

@@ -92,7 +92,7 @@ def test_what_cannot_be_used_is_told_with_its_line(tmp_path, text, sentence):
 
 
 def test_a_missing_file_and_a_huge_one_are_told(tmp_path):
-    with pytest.raises(UserError, match=r"^none.yaml, line 1: this is no regular file\.$"):
+    with pytest.raises(UserError, match=r"^none.yaml, line 1: there is no such file\.$"):
         read_target_file(tmp_path / "none.yaml")
     with pytest.raises(UserError, match="larger than 64 KiB"):
         read_target_file(write(tmp_path, SCORED + "#" * 70_000))
