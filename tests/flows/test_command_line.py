@@ -94,7 +94,10 @@ def test_a_preset_of_another_kind_gives_its_target_up_but_for_the_text_to_keep()
     assert read("--preset", "your-model", "--target.kind", "custom").settings.target == own
 
 
-OF_A_RUN = {"preset", "name", "runs_dir", "seed", "exclusive", "deadline_minutes", "purge_forget_set", "forgotten"}
+OF_A_RUN = {
+    *("preset", "name", "runs_dir", "seed", "exclusive", "deadline_minutes", "purge_forget_set"),
+    *("forgotten", "revealed_before"),
+}
 """Settings that say which run it is and how it is run, not what is done."""
 
 
