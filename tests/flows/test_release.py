@@ -200,11 +200,14 @@ class TestExport:
         expected = recompressed(whole, 3)
         scores = read_manifest(story.run / "export/recompressed-r3")["scores"]
         assert (small.rank, scores["rank"]) == (3, 3)
-        assert 0 < scores["relative_error"] == expected.error < 1
-        assert scores["layer_errors"] == expected.errors
+        assert 0 < scores["relative_error"] < 1
+        # Another process made it: sums may end in another last digit.
+        assert scores["relative_error"] == pytest.approx(expected.error, rel=1e-12)
+        assert scores["layer_errors"] == pytest.approx(expected.errors, rel=1e-12)
         base = load_language_model(story.base)
         assert small.factors.keys() == linear_layers(base.model).keys()
-        assert all(torch.equal(small.factors[name].B, B) for name, (_, B) in expected.adapter.factors.items())
+        for name, (_, B) in expected.adapter.factors.items():
+            torch.testing.assert_close(small.factors[name].B, B)
         assert f"relative error: {expected.error:.2e} of the update" in out
         PeftModel.from_pretrained(base.model, story.run / "export/recompressed-r3")
 
