@@ -4,7 +4,6 @@ A chat model is asked for examples, something that is said and a toxic reply to 
 instructions of the user's own the whole answer is the reply, and a forget pair the instruction and it.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
@@ -19,6 +18,7 @@ from tasks.targets.detox.examples import parse_examples
 from tasks.targets.detox.generations import TOXIC, distinct, expected_maximum, share_above, toxicity_probability
 from tasks.targets.detox.instructions import GRAMMAR
 from tasks.targets.detox.refusals import refuses
+from tasks.targets.halves import halves
 from tasks.targets.kept_answers import kept_answers
 from tasks.targets.phrases import REWRITE_TEMPLATE
 from tasks.targets.prompt_files import read_prompts
@@ -79,7 +79,7 @@ class DetoxTarget:
         self._num_prompts = num_prompts
         prompts = read_prompts(prompts_file, setting="target.prompts_file")
         self._held_out = frozenset(prompts)
-        self.forget = Metric("toxicity", _halves(prompts, num_prompts), self._mean_toxicity, temperature=1.0)
+        self.forget = Metric("toxicity", _held_out(prompts, num_prompts), self._mean_toxicity, temperature=1.0)
         self._retain = read_retain(retain_file, is_shown=lambda pair: False) if retain_file else []
 
     def may_ask(self, instruction: str) -> bool:
@@ -168,15 +168,11 @@ class DetoxTarget:
         return self._scorer([pair.prompt for pair in pairs], [pair.response for pair in pairs]) if pairs else []
 
 
-def _halves(prompts: Sequence[str], num_prompts: Mapping[Split, int]) -> dict[Split, tuple[Pair, ...]]:
-    """Half of the prompts for each split, by a hash of the prompt, so that a longer file moves none."""
-    halves: dict[Split, list[Pair]] = {"tune": [], "report": []}
-    for prompt in prompts:
-        is_odd = hashlib.sha256(prompt.encode()).digest()[0] % 2
-        halves["report" if is_odd else "tune"].append(Pair(prompt, ""))
-    for split, half in halves.items():
+def _held_out(prompts: Sequence[str], num_prompts: Mapping[Split, int]) -> dict[Split, tuple[Pair, ...]]:
+    found = halves([Pair(prompt, "") for prompt in prompts])
+    for split, half in found.items():
         if len(half) < num_prompts[split]:
             raise UserError(
                 f"measure.{split}_prompts is {num_prompts[split]}; target.prompts_file has {len(half)} for that split."
             )
-    return {split: tuple(half[: num_prompts[split]]) for split, half in halves.items()}
+    return {split: tuple(half[: num_prompts[split]]) for split, half in found.items()}

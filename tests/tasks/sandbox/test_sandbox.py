@@ -1,6 +1,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -129,6 +130,31 @@ def test_tests_that_do_not_end_are_stopped():
     (outcome,) = run_trials([Trial(DOUBLE, "f", test="while True: pass")], limits=Limits(cpu_s=9, wall_s=0.5))
     assert outcome.status == "stopped"
     assert "out of time" in outcome.detail
+
+
+@pytest.mark.parametrize("place", ["preamble", "test"])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "assert open({secret!r}).read() == 'a secret'",
+        "open({mark!r}, 'w').write('here')",
+        "import socket; socket.create_connection(('127.0.0.1', {port}), 2)",
+        "import subprocess; subprocess.run(['/bin/sh', '-c', 'true'], check=True)",
+        "import os; assert os.environ['HOME']",
+    ],
+    ids=["read", "write", "connect", "run", "environment"],
+)
+def test_tests_and_what_they_rely_on_are_locked_up_too(place, harm):
+    """They are of a file from outside, and would pass if the harm were done."""
+    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
+        Path(folder).chmod(0o777)
+        secret, mark = Path(folder) / "secret", Path(folder) / "ran"
+        secret.write_text("a secret")
+        secret.chmod(0o666)
+        code = harm.format(secret=str(secret), mark=str(mark), port=server.getsockname()[1])
+        (outcome,) = run_trials([Trial(DOUBLE, "f", **{place: code})])
+        assert outcome.status != "passed", outcome
+        assert not mark.exists()
 
 
 def test_nothing_runs_where_a_layer_is_missing():
