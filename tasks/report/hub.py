@@ -11,7 +11,10 @@ from tasks.settings.errors import UserError
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _CARD = "README.md"
-_REPLACED = re.compile(r"(adapter_model|model[^/]*)\.safetensors|model\.safetensors\.index\.json|adapter_config\.json")
+_REPLACED = re.compile(
+    r"(adapter_model|model[^/]*)\.safetensors|model\.safetensors\.index\.json|adapter_config\.json"
+    r"|additional_chat_templates/[^/]*\.jinja"
+)
 """Files of an earlier push that would be taken for a part of this one."""
 
 
@@ -35,7 +38,7 @@ def push_to_hub(folder: Path, repository: str, *, card: str, public: bool, token
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 
-    files = {file.name: file for file in _sendable(folder)}
+    files = {file.relative_to(folder).as_posix(): file for file in _sendable(folder)}
     with _refusals(repository):
         api = HfApi(token=token)
         address = api.create_repo(repository, private=not public, exist_ok=True)

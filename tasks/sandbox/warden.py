@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from tasks.sandbox.frames import FrameError, receive, send
-from tasks.sandbox.jail import JailError, adopt_orphans, die_with_parent, enter
+from tasks.sandbox.jail import JailError, adopt_orphans, die_with_parent, enter, require_jail
 from tasks.sandbox.judge import Program, judge
 from tasks.sandbox.limits import Limits
 from tasks.sandbox.program import run_program
@@ -93,6 +93,7 @@ def _start(inmate: Inmate, keep: Collection[int], output: int, limits: Limits, k
 def _be_inmate(inmate: Inmate, keep: Collection[int], output: int, limits: Limits, is_ready: int) -> NoReturn:
     try:
         enter(limits)
+        require_jail()
         request = receive(_REQUESTS, most=_LONGEST_ESCAPE * 2 * limits.message_bytes)
         nothing, end = os.pipe()
         os.close(end)

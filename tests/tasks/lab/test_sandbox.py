@@ -1,3 +1,8 @@
+import json
+import signal
+import subprocess
+import sys
+
 import pytest
 
 from tasks.lab import sandbox
@@ -32,7 +37,7 @@ def test_a_program_reaches_neither_builtins_nor_files(source):
     assert run_programs([source], [0]) == [[None]]
 
 
-@pytest.mark.parametrize("body", ["[0] * 10**8", "[0] * 10**10", "9 ** 9 ** 9 ** 9", "f(x)"])
+@pytest.mark.parametrize("body", ["([0] * 10**8)[0]", "[0] * 10**10", "9 ** 9 ** 9 ** 9", "f(x)"])
 def test_memory_time_and_depth_are_limited(body):
     outputs = run_programs(["def f(x): return 1", f"def f(x): return {body}", "def f(x): return 2"], [0])
     assert outputs[0] == ["1"]
@@ -43,3 +48,11 @@ def test_memory_time_and_depth_are_limited(body):
 def test_a_program_that_never_ends_is_stopped():
     looping = "def f(x):\n while True: pass"
     assert run_programs([looping, "def f(x): return 2"], [0]) == [None, ["2"]]
+
+
+def test_the_processor_limit_alone_stops_a_loop():
+    request = json.dumps({"sources": ["def f(x):\n while True: pass"], "inputs": [0]})
+    command = [sys.executable, "-I", "-S", str(sandbox._CHILD)]
+    ended = subprocess.run(command, input=request.encode(), capture_output=True, timeout=60, check=False)
+    assert ended.returncode in (-signal.SIGXCPU, -signal.SIGKILL), "by the clock it would have been stopped"
+    assert ended.stdout == b""

@@ -51,6 +51,17 @@ def test_model_and_card_arrive_in_one_commit_in_a_private_repository(folder, hub
     assert all(content == (folder / name).read_bytes() for name, content in hub.files.items())
 
 
+def test_every_chat_template_keeps_its_place_and_those_of_an_earlier_push_go(folder, hub):
+    (folder / "additional_chat_templates").mkdir()
+    (folder / "additional_chat_templates" / "chat_template.jinja").write_text("another")
+    hub.private = True
+    hub.files = {"additional_chat_templates/old.jinja": b""}
+    push(folder, hub)
+    assert hub.files["additional_chat_templates/chat_template.jinja"] == b"another"
+    assert hub.files["chat_template.jinja"] == (folder / "chat_template.jinja").read_bytes()
+    assert "additional_chat_templates/old.jinja" not in hub.files
+
+
 def test_nothing_of_the_run_goes_with_it(folder, hub):
     push(folder, hub)
     sent = b"".join(hub.files.values())

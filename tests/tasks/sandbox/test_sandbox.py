@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tasks.sandbox.jail import JailError, require_jail
 from tasks.sandbox.limits import Limits
 from tasks.sandbox.sandbox import Trial, run_trials
 from tests.jail import needs_jail
@@ -155,6 +156,12 @@ def test_tests_and_what_they_rely_on_are_locked_up_too(place, harm):
         (outcome,) = run_trials([Trial(DOUBLE, "f", **{place: code})])
         assert outcome.status != "passed", outcome
         assert not mark.exists()
+
+
+def test_outside_of_a_jail_nothing_is_run():
+    """What the warden asks after it has locked an inmate up: a program run with our rights may remove everything."""
+    with pytest.raises(JailError, match="the process is not locked up"):
+        require_jail()
 
 
 def test_nothing_runs_where_a_layer_is_missing():
