@@ -58,7 +58,7 @@ class TestEveryKind:
         chosen = trusted_arms(result.arms)
         assert 1 <= len(chosen) <= 3
         assert [item.chosen for item in chosen] == list(range(1, len(chosen) + 1))
-        assert chosen[0] == result.best
+        assert chosen[0].rescored.score == pytest.approx(result.best.rescored.score), "several may be the best"
         assert all(item.rescored.score >= 0.75 * result.best.rescored.score for item in chosen)
 
     def test_the_files_say_the_same(self, uninterrupted):

@@ -65,7 +65,9 @@ class TestTwoHops:
 
     def test_a_lucky_instruction_is_scored_again_once_however_many_copies_it_has(self, tmp_path):
         generator = Lucky("rude")
-        result = search(tmp_path, generator=generator, arms="soft", queries=60, queries_at_once=6, rewrites=0)
+        # Of the instructions of two words 11 are rude, and far more such arms are played: some are the same.
+        settings = {"pool_size": 200, "queries": 180, "queries_at_once": 6, "rewrites": 0}
+        result = search(tmp_path, generator=generator, arms="soft", **settings)
         rescored = [item.instruction for item in result.arms if item.rescored]
         lucky = {instruction for instruction in rescored if "rude" in instruction}
         assert any([item.instruction for item in result.arms].count(instruction) > 1 for instruction in lucky)
