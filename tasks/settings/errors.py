@@ -15,6 +15,8 @@ def reason(error: Exception) -> str:
     """
     if isinstance(error, UnicodeDecodeError):
         return f"no UTF-8 text at byte {error.start}"
+    if isinstance(error, UnicodeEncodeError):
+        return "half a character in it"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"

@@ -32,6 +32,7 @@ def read_retain(path: str, *, is_shown: Callable[[Pair], bool]) -> list[Pair]:
     try:
         text = Path(path).read_text(encoding="utf-8")
         pairs = _FORMS.get(Path(path).suffix, _passages)(text)
+        "".join(pair.prompt + pair.response for pair in pairs).encode()  # JSON may hold half characters.
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise UserError(
             f"target.retain_file {path!r} cannot be read ({reason(error)}); give JSON lines (.jsonl) or a JSON list "

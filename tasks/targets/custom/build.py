@@ -33,7 +33,7 @@ def custom_target(
     file = read_target_file(path)
     # Read here, judged when the retain set is built.
     pairs = read_retain(file.retain_file, is_shown=lambda pair: False) if file.retain_file else []
-    kept = Kept(pairs, file.retain_prompts, max_new_tokens)
+    kept = Kept(pairs, file.retain_prompts, max_new_tokens, num_prompts)
     match file:
         case ScoredFile():
             return scored_target(file, kept, num_prompts, seed, device)

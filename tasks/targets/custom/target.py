@@ -1,12 +1,14 @@
 """A custom target: whatever a scorer finds in a response is to be forgotten, the place alone or the whole of it."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 from tasks.models.generator import Generator
 from tasks.models.pair import Pair
 from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.custom.kept import Kept
 from tasks.targets.details import Details
+from tasks.targets.kept_answers import kept_answers
 from tasks.targets.phrases import REWRITE_TEMPLATE
 from tasks.targets.retain import split_retain
 from tasks.targets.scorers.scorer import Scorer
@@ -35,7 +37,6 @@ class CustomTarget:
     soft_template = ""
     rewrite_template = REWRITE_TEMPLATE
     primary = ""
-    utility: Sequence[Metric] = ()
     observed: Sequence[Metric] = ()
 
     def __init__(
@@ -58,6 +59,11 @@ class CustomTarget:
         self._threshold = threshold
         self._kept = kept
         self._details = details
+
+    @cached_property
+    def utility(self) -> Sequence[Metric]:
+        """Held-out answers of the retain file, without those that show the target."""
+        return kept_answers(self._without_target(self._kept.asked()), self._kept.num_prompts)
 
     def may_ask(self, instruction: str) -> bool:
         """Held-out prompts are never searched."""

@@ -82,6 +82,7 @@ def test_a_retain_file_may_be_one_of_the_hub_and_its_content_is_in_the_keys(tmp_
             ("a.jsonl", "1"),
             ("a.json", '{"a": 1}'),
             ("a.json", "[[1]]"),
+            ("a.jsonl", r'{"prompt": "a", "response": "half \ud83d"}'),
         ],
         pytest.param("a.json", "[" * 100_000, id="deep"),
     ],

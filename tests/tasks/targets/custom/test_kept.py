@@ -10,7 +10,7 @@ class Writer:
 
 def test_every_prompt_is_among_what_is_trained_on_and_what_is_measured():
     prompts = [f"Question {i}?" for i in range(16)]
-    candidates = Kept([], prompts, max_new_tokens=8).candidates(Writer(), size=640, seed=0)
+    candidates = Kept([], prompts, max_new_tokens=8, num_prompts={}).candidates(Writer(), size=640, seed=0)
     assert len(candidates) == CANDIDATES * 640
 
     retain = split_retain(candidates, size=160, held_out={"tune": 128, "report": 128})

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from tasks.lab.splits import split_of
@@ -80,6 +82,20 @@ def test_the_metric_is_the_share_of_answers_that_count(tmp_path):
     metric = custom_target(write(tmp_path), **MEASURED).forget
     assert metric.score(metric.examples["tune"][:4], ["a dog", "a cat", "dogs", ""]) == 0.5
     assert metric.temperature == 1
+
+
+def test_held_out_answers_of_the_retain_file_are_a_kept_skill_without_what_shows_the_target(tmp_path):
+    rows = [{"prompt": f"ask {i}", "response": f"a {'dog' if i % 3 == 0 else 'cat'} {i}"} for i in range(1000)]
+    (tmp_path / "kept.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    target = custom_target(write(tmp_path, more="retain_file: kept.jsonl"), **MEASURED)
+    [kept] = target.utility
+    assert {split: len(examples) for split, examples in kept.examples.items()} == {"tune": 12, "report": 20}
+    examples = [example for split in kept.examples.values() for example in split]
+    assert all("cat" in example.response for example in examples)
+    assert kept.score(examples, [example.response for example in examples]) == 1
+    retain = target.retain_set(None, size=100, seed=0)
+    assert not set(examples) & set(retain.train)
+    assert custom_target(write(tmp_path), **MEASURED).utility == ()
 
 
 def test_a_function_is_run_when_it_is_first_asked_and_its_whole_response_is_a_pair(tmp_path, monkeypatch):
