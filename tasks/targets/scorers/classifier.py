@@ -49,22 +49,32 @@ class ClassifierScorer:
         self._label = _label_id(config, label, folder)
         self._has_sigmoid = config.num_labels == 1 or config.problem_type == "multi_label_classification"
         self._model = model.to(resolve_device(device)).eval()
+        # A decoder judges by the last token that is no padding, so without a padding token it reads one text at a time.
+        self._can_pad = self._tokenizer.pad_token_id is not None
+        if self._can_pad and config.get_text_config().pad_token_id is None:
+            self._model.config.get_text_config().pad_token_id = self._tokenizer.pad_token_id
         self._most_tokens = min(MOST_TOKENS, self._tokenizer.model_max_length, num_positions(config))
 
     @torch.no_grad()
     def __call__(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
         """See `Scorer`."""
         scores = [0.0] * len(responses)
-        for batch in batches_by_length([len(response) for response in responses], BATCH_SIZE):
+        lengths = [len(response) for response in responses]
+        for batch in batches_by_length(lengths, BATCH_SIZE if self._can_pad else 1):
             inputs = self._tokenizer(
                 [responses[i] for i in batch],
                 return_tensors="pt",
-                padding=True,
+                return_attention_mask=True,
+                padding=self._can_pad,
                 truncation=True,
                 max_length=self._most_tokens,
             ).to(self._model.device)
-            for i, score in zip(batch, self._probabilities(self._model(**inputs).logits).tolist(), strict=True):
-                scores[i] = score
+            # Of an empty text a decoder's tokenizer makes no token: it shows nothing.
+            says_something = inputs["attention_mask"].any(dim=1)
+            if says_something.any():
+                probabilities = self._probabilities(self._model(**inputs).logits) * says_something
+                for i, score in zip(batch, probabilities.tolist(), strict=True):
+                    scores[i] = score
         return scores
 
     def _probabilities(self, logits: Tensor) -> Tensor:

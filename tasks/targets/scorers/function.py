@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.machinery import PathFinder
 from pathlib import Path
 from threading import Event, Lock, Timer
@@ -116,7 +117,7 @@ def function_file(function: str) -> Path:
 def _kill_group(pid: int, is_late: Event) -> None:
     """With all that the function has started; the child has not yet a group of its own if it has only just begun."""
     is_late.set()
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        os.kill(pid, signal.SIGKILL)
+    for kill in (os.killpg, os.kill):
+        with suppress(ProcessLookupError):  # It may also have ended by itself at this moment.
+            kill(pid, signal.SIGKILL)
+            return

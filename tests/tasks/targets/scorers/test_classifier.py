@@ -2,6 +2,7 @@ import json
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
 from benchmarks.small_classifier import tiny_bert
 from tasks.settings.errors import UserError
@@ -36,6 +37,26 @@ def test_the_score_is_the_labels_probability_in_any_batch(saved):
     texts = [*TEXTS, "", "cake " * 500]
     scores = ClassifierScorer(str(folder), label=label)([""] * len(texts), texts)
     assert scores == pytest.approx([probability(text) for text in texts], abs=1e-6)
+
+
+@pytest.mark.parametrize("can_pad", [True, False])
+def test_a_decoder_judges_by_its_last_token_with_or_without_padding(tmp_path, can_pad):
+    folder = make_tiny_model(tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer.pad_token = tokenizer.eos_token if can_pad else None
+    config = AutoConfig.from_pretrained(folder, num_labels=2, pad_token_id=None)
+    model = AutoModelForSequenceClassification.from_config(config).eval()
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    texts = ["cat", "the cat sat on the mat", "", "a dog"]
+
+    def probability(text: str) -> float:
+        ids = tokenizer(text, return_tensors="pt")["input_ids"]
+        with torch.no_grad():
+            return model(input_ids=ids).logits[0].softmax(-1)[1].item() if ids.numel() else 0.0
+
+    scores = ClassifierScorer(str(folder), label="LABEL_1")([""] * len(texts), texts)
+    assert scores == pytest.approx(list(map(probability, texts)), abs=1e-6)
 
 
 def test_a_label_that_is_not_there_is_told_with_those_that_are(saved):
