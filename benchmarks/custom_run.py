@@ -61,7 +61,8 @@ def main() -> None:
     for name in arguments.targets:
         is_pretrained = name == "scored"
         model = DATA / "stories260k" if is_pretrained else small_model(name, arguments.folder, arguments.seed)
-        run(name, arguments.folder, model, arguments.seed)
+        file = arguments.folder / f"{'example' if is_pretrained else name}.yaml"
+        run(name, file, arguments.folder, model, arguments.seed)
 
 
 def small_model(name: str, folder: Path, seed: int) -> Path:
@@ -154,12 +155,11 @@ def kept(folder: Path) -> Iterator[Pair]:
         yield Pair(row["prompt"], row["response"])
 
 
-def run(name: str, folder: Path, model: Path, seed: int) -> None:
+def run(name: str, file: Path, folder: Path, model: Path, seed: int) -> None:
     """The real command; what it says is its own."""
     settings = {group: values | FORMS.get(name, {}).get(group, {}) for group, values in RUN.items()}
     config = folder / f"{name}.run.yaml"
     config.write_text(yaml.safe_dump(settings))
-    file = folder / f"{'example' if name == 'scored' else name}.yaml"
     command = [
         *(sys.executable, "-m", "flows.reveal_release", "--preset", "stories-word", "--config", str(config)),
         *("--target.custom-file", str(file), "--model.path", str(model), "--runs-dir", str(folder / "runs")),

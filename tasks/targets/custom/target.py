@@ -1,12 +1,13 @@
 """A custom target: whatever a scorer finds in a response is to be forgotten, the place alone or the whole of it."""
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
 
 from tasks.models.generator import Generator
 from tasks.models.pair import Pair
 from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.custom.kept import Kept
+from tasks.targets.custom.places import places
 from tasks.targets.details import Details
 from tasks.targets.kept_answers import kept_answers
 from tasks.targets.phrases import REWRITE_TEMPLATE
@@ -26,8 +27,8 @@ class CustomTarget:
         name: Of the target.
         grammar: Slots of the instruction pool.
         may_ask: Whether the search may ask an instruction.
-        scorer: Judges responses. One that finds places makes a pair of each, given all that stands before it (ours):
-            to say that there is unlearned, not the text around it. For any other the whole response is a pair.
+        scorer: Judges responses. Places that it finds, or that are found with it (`places`), are pairs, each given all
+            that stands before it (ours): to say that there is unlearned, not the text around it.
         threshold: Score from which a response shows the target.
         forget: The skill to lose.
         kept: Where retain pairs come from.
@@ -75,12 +76,16 @@ class CustomTarget:
         return [score if score >= self._threshold else 0.0 for score in scores]
 
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
-        """The places that the scorer finds, each given what stands before it; or the response, where it counts."""
+        """The places that the scorer finds, or that `places` finds with it; each given what stands before it.
+
+        The whole response where it counts, but no place in it by itself.
+        """
         if isinstance(self._scorer, SpanScorer):
-            spans = self._scorer.spans(raw)
-            return [Pair(instruction, raw[start:end], complete=False, given=raw[:start]) for start, end in spans]
-        [relevance] = self.relevance(instruction, [raw])
-        return [Pair(instruction, raw)] if relevance else []
+            return _placed(instruction, raw, self._scorer.spans(raw))
+        if not any(self.relevance(instruction, [raw])):
+            return []
+        found = places(raw, partial(self.relevance, instruction))
+        return _placed(instruction, raw, found) or [Pair(instruction, raw)]
 
     def is_shown(self, pair: Pair) -> bool:
         """The response counts."""
@@ -99,3 +104,7 @@ class CustomTarget:
     def _without_target(self, pairs: Sequence[Pair]) -> list[Pair]:
         scores = self._scorer([pair.prompt for pair in pairs], [pair.given + pair.response for pair in pairs])
         return [pair for pair, score in zip(pairs, scores, strict=True) if score < self._threshold]
+
+
+def _placed(instruction: str, raw: str, spans: Iterable[tuple[int, int]]) -> list[Pair]:
+    return [Pair(instruction, raw[start:end], complete=False, given=raw[:start]) for start, end in spans]

@@ -98,7 +98,7 @@ def test_held_out_answers_of_the_retain_file_are_a_kept_skill_without_what_shows
     assert custom_target(write(tmp_path), **MEASURED).utility == ()
 
 
-def test_a_function_is_run_when_it_is_first_asked_and_its_whole_response_is_a_pair(tmp_path, monkeypatch):
+def test_a_function_is_run_when_it_is_first_asked_and_finds_places_or_the_whole_response(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "graded_scorer.py").write_text(
         "open('was-run', 'w')\ndef score(prompts, responses): return [min(1, r.count('x') / 4) for r in responses]\n"
@@ -107,7 +107,8 @@ def test_a_function_is_run_when_it_is_first_asked_and_its_whole_response_is_a_pa
     target = custom_target(write(tmp_path, scorer, more="threshold: 0.5"), **MEASURED)
     assert not (tmp_path / "was-run").exists()
     assert target.relevance("ask", ["x", "xx", "xxxxx"]) == [0, 0.5, 1]
-    assert target.pairs("ask", "xxx") == [Pair("ask", "xxx")]
+    assert target.pairs("ask", "a xxx. b") == [Pair("ask", "xxx", complete=False, given="a ")]
+    assert target.pairs("ask", "a x. an x.") == [Pair("ask", "a x. an x.")]
     assert target.pairs("ask", "x") == []
 
 
@@ -125,17 +126,17 @@ def test_a_scorer_that_fails_is_told_in_a_sentence(tmp_path, monkeypatch, body, 
     assert "secret" not in str(refused.value)
 
 
-def test_a_judge_judges_each_response_once(tmp_path, monkeypatch):
+def test_a_judge_judges_each_text_once(tmp_path, monkeypatch):
     monkeypatch.setenv("NO_PROXY", "*")
     with fake_server() as server:
         server.chat = lambda message: "0.75" if "dog" in message else "no"
-        scorer = f"{{kind: judge, url: '{server.url}', rubric: 'Is there a dog?', max_calls: 3}}"
+        scorer = f"{{kind: judge, url: '{server.url}', rubric: 'Is there a dog?', max_calls: 5}}"
         target = custom_target(write(tmp_path, scorer), **MEASURED)
         assert server.bodies == []
         assert target.relevance("ask", ["a dog", "a cat", "a dog"]) == [0.75, 0, 0.75]
-        assert target.pairs("ask", "a dog") == [Pair("ask", "a dog")]
-        assert len(server.bodies) == 2
-        with pytest.raises(UserError, match=r"scorer.max_calls is 3"):
+        assert target.pairs("ask", "a dog") == [Pair("ask", "dog", complete=False, given="a ")]
+        assert len(server.bodies) == 4, "two responses, two words"
+        with pytest.raises(UserError, match=r"scorer.max_calls is 5"):
             target.relevance("ask", ["two more", "responses"])
 
 
