@@ -37,7 +37,7 @@ RUN = {
         "initial_queries": 4, "queries": 8, "rounds": 1, "pool_size": 200, "samples_per_query": 12, "rewrites": 0,
         "keep": 4, "forget_set_size": 128, "max_responses": 1000, "max_new_tokens": 40,
     },
-    "release": {"steps": 6, "retain_size": 256, "probe_pairs": 48},
+    "release": {"steps": 16, "retain_size": 256, "probe_pairs": 48},
     "measure": {"tune_prompts": 64, "report_prompts": 100, "max_new_tokens": 40, "quantised": []},
     "model": {"batch_size": 64},
 }  # fmt: skip
