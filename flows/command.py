@@ -210,6 +210,7 @@ def flow_outcome(flow: Any, settings: RunSettings, **parameters: Any) -> Any:
     Raises:
         UserError: what the user gave cannot be used, or no Prefect server answers.
     """
+    signal.signal(signal.SIGTERM, _end)
     try:
         state = flow(settings, **parameters, return_state=True)
         outcome = state.result(raise_on_failure=False)
@@ -237,9 +238,16 @@ def _end_if_terminated(outcome: Any) -> None:
 
     while isinstance(outcome, BaseException):
         if isinstance(outcome, TerminationSignal):
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.raise_signal(signal.SIGTERM)
+            _end()
         outcome = outcome.__cause__ or outcome.__context__
+
+
+def _end(*_: Any) -> None:
+    """End this process by SIGTERM, and Prefect's temporary server, which stops only where a process ends by itself."""
+    if server := sys.modules.get("prefect.server.api.server"):
+        server.SubprocessASGIServer().stop()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTERM)
 
 
 def _print_outcome(run_path: Path) -> int:

@@ -193,8 +193,11 @@ class TestRejectedRun:
         while not (run / "step-00").exists():
             assert process.poll() is None, "the run ended before it could be ended"
             time.sleep(0.01)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        assert children, "Prefect's temporary server is one"
         process.terminate()
         assert process.wait(timeout=30) == -signal.SIGTERM
+        assert not [child for child in children if Path("/proc", child).exists()]
         assert (run / ".lock").read_text() == ""
         assert run_command(*arguments).returncode == 3
         assert contents(run) == contents(whole)
