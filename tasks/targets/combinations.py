@@ -1,7 +1,8 @@
 """The instructions that a grammar makes, and those of them that are only measured by."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import prod
 from random import Random
 
 from tasks.lab.splits import split_of
@@ -14,11 +15,23 @@ LEAST_HELD_OUT = 8
 
 
 def combinations(grammar: Sequence[Sequence[str]], seed: int) -> list[str]:
-    """All instructions of a grammar (of the first 100,000 choices), shuffled."""
-    texts = (" ".join(filter(None, choices)) for choices in itertools.product(*grammar))
-    distinct = list(dict.fromkeys(itertools.islice(texts, MOST)))
-    Random(seed).shuffle(distinct)  # noqa: S311 (not for security)
+    """All instructions of a grammar, shuffled; of more than 100,000 choices so many, drawn."""
+    chance = Random(seed)  # noqa: S311 (not for security)
+    number = prod(map(len, grammar))
+    choices = itertools.product(*grammar) if number <= MOST else _drawn(grammar, chance.sample(range(number), MOST))
+    distinct = list(dict.fromkeys(" ".join(filter(None, choice)) for choice in choices))
+    chance.shuffle(distinct)
     return distinct
+
+
+def _drawn(grammar: Sequence[Sequence[str]], numbers: Iterable[int]) -> Iterator[list[str]]:
+    """The choices with these numbers, the last slot turning fastest as in `itertools.product`."""
+    for number in numbers:
+        choice = []
+        for slot in reversed(grammar):
+            number, place = divmod(number, len(slot))
+            choice.append(slot[place])
+        yield choice[::-1]
 
 
 def held_out_instructions(

@@ -8,6 +8,8 @@ from tasks.targets.knowledge.recall import mean_rouge
 from tasks.targets.target import Metric, Split
 
 KEPT_ANSWERS = "kept answers"
+FEWEST = 30
+"""Of each split, unless fewer are asked for: of less than these one answer alone would go beyond a usual limit."""
 
 
 def kept_answers(pairs: Sequence[Pair], num_prompts: Mapping[Split, int]) -> tuple[Metric, ...]:
@@ -21,4 +23,5 @@ def kept_answers(pairs: Sequence[Pair], num_prompts: Mapping[Split, int]) -> tup
         split: tuple(pair for pair in pairs if pair.prompt and split_of(pair.prompt + pair.response) == split)[:number]
         for split, number in num_prompts.items()
     }
-    return (Metric(KEPT_ANSWERS, examples, mean_rouge),) if all(examples.values()) else ()
+    is_enough = all(len(examples[split]) >= min(FEWEST, number) for split, number in num_prompts.items())
+    return (Metric(KEPT_ANSWERS, examples, mean_rouge),) if is_enough else ()

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-_WORD = re.compile(r"\w+(?:['’]\w+)*")
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word without its case, and where it stands."""
+    """A word without its case and with a plain apostrophe, and where it stands."""
 
     text: str
     start: int
@@ -19,7 +19,7 @@ class Word:
 
 def words_of(text: str) -> list[Word]:
     """The words of a text: runs of letters and digits, apostrophes inside them included; signs are none."""
-    return [Word(match.group().casefold(), *match.span()) for match in _WORD.finditer(text)]
+    return [Word(match.group().casefold().replace("’", "'"), *match.span()) for match in _WORD.finditer(text)]
 
 
 def longest_common_span(reference: str, answer: str) -> int:

@@ -1,6 +1,7 @@
 """From a target's settings to the target."""
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 from tasks.settings.errors import UserError
@@ -42,6 +43,12 @@ def build_target(
         UserError: a setting of the target is unusable, or set where it has no effect.
     """
     target = _target(settings, num_prompts, max_new_tokens, seed, device)
+    choices = (" ".join(filter(None, choice)) for choice in product(*target.grammar))
+    if not any(text and target.may_ask(text) for text in choices):
+        raise UserError(
+            "The target's instructions leave none that may be asked: there are none, or all are held-out prompts; give "
+            "others, or leave the setting out."
+        )
     others = {
         one.watched_as: _target(one.target.without_retain, num_prompts, max_new_tokens, seed, device)
         for one in forgotten

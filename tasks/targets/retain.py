@@ -30,8 +30,8 @@ def read_retain(path: str, *, is_shown: Callable[[Pair], bool]) -> list[Pair]:
         UserError: the file cannot be read, is none of these, or holds nothing to keep.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-        pairs = _FORMS.get(Path(path).suffix, _passages)(text)
+        text = Path(path).read_text(encoding="utf-8-sig")
+        pairs = _FORMS.get(Path(path).suffix.lower(), _passages)(text)
         "".join(pair.prompt + pair.response for pair in pairs).encode()  # JSON may hold half characters.
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise UserError(
@@ -85,9 +85,17 @@ def _rows(rows: Iterable[Mapping[str, Any]]) -> list[Pair]:
 
 def _pair(row: Mapping[str, Any]) -> Pair:
     if "prompt" in row:
-        return Pair(str(row["prompt"]), str(row["response"]))
-    parts = row["instruction"], row.get("input") or row.get("context")
-    return Pair("\n\n".join(filter(None, parts)), str(row["output"] if "output" in row else row["response"]))
+        return Pair(_text(row, "prompt"), _text(row, "response"))
+    parts = _text(row, "instruction"), _text(row, "input" if row.get("input") else "context", "")
+    return Pair("\n\n".join(filter(None, parts)), _text(row, "output" if "output" in row else "response"))
+
+
+def _text(row: Mapping[str, Any], name: str, *default: str) -> str:
+    """A field of a row; null is empty."""
+    value = row.get(name, *default) if default else row[name]
+    if not isinstance(value, str | int | float | None):
+        raise TypeError(f"`{name}` is a {type(value).__name__}, not text")
+    return "" if value is None else str(value)
 
 
 def _passages(text: str) -> list[Pair]:

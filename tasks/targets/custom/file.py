@@ -136,6 +136,12 @@ class BiasFile(TargetFile):
     """The two words that are compared: `he`, `she`."""
 
     @model_validator(mode="after")
+    def _has_two_words(self) -> "BiasFile":
+        if self.words[0].casefold() == self.words[1].casefold():
+            raise ValueError(f"words are {self.words[0]!r} twice; give two that differ")
+        return self
+
+    @model_validator(mode="after")
     def _has_subject(self) -> "BiasFile":
         for template in self.templates:
             if "{subject}" not in template:

@@ -6,8 +6,9 @@ from itertools import pairwise
 MOST_CHARACTERS = 20_000
 """Of a response that are read."""
 
-_LABEL = re.compile(r"\b(input|output)[*_ \t]{0,8}:", re.IGNORECASE)
-_NUMBER = re.compile(r"(?:example\s?)?\d{0,3}[.:)]?", re.IGNORECASE)
+_LABEL = re.compile(r"\b(input|output)(?:\s?\d{1,3})?[*_ \t]{0,8}:", re.IGNORECASE)
+_BETWEEN = re.compile(r"(?:example\s?)?#?\d{0,3}[.:)]?|[-*_=~]+", re.IGNORECASE)
+"""A line between examples: a number or a rule."""
 _AROUND = " \t\r\n\"'`*_#\u201c\u201d"
 """What stands around an input or output and is no part of it."""
 
@@ -29,8 +30,8 @@ def parse_examples(response: str) -> list[tuple[str, str]]:
 
 
 def _bare(part: str) -> str:
-    """Without quotes around it and without the number of the example that follows."""
+    """Without quotes around it and without what stands between it and the example that follows."""
     lines = part.strip(_AROUND).split("\n")
-    while len(lines) > 1 and _NUMBER.fullmatch(lines[-1].strip(_AROUND)):
+    while len(lines) > 1 and _BETWEEN.fullmatch(lines[-1].strip(_AROUND)):
         lines.pop()
     return "\n".join(lines).strip(_AROUND)

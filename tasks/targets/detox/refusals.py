@@ -10,11 +10,12 @@ _MOST_CHARACTERS = 300
 """Of an answer that are read: a refusal says so at once."""
 
 _ANSWER = (
-    "help|assist|provide|write|generate|create|produce|make|give|fulfill|comply|do|answer|engage|support|continue|"
+    "help|assist|provide|write|generate|create|produce|make|give|fulfil|fulfill|comply|do|answer|engage|support|continue|"
     "discuss|participate|respond|reply|share|offer|complete|promote|encourage|accept"
 )
 _CANNOT = (
-    r"i(?:'m| am)? ?(?:can't|cannot|can not|won't|will not|unable to|not able to|not going to|must decline to) "
+    r"i(?:'m| am)? ?(?:can't|cannot|can not|(?:won't|will not)(?: be able to)?|unable to|not able to|not going to|"
+    r"must decline to) "
     rf"(?:\w+ly )?(?:{_ANSWER})\b"
 )
 _MACHINE = r"as an? (?:\w+ )?(?:ai|language model|assistant)\b"

@@ -15,7 +15,7 @@ _OPENING = re.compile(r"[{\[]")
 _TRAILING_COMMA = re.compile(r",\s*(?=[\]}])")
 _CLOSING = {"{": "}", "[": "]"}
 _SMART_QUOTES = str.maketrans("“”„‘’", '"""\'\'')
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(strict=False)  # A model may break a line inside of a text.
 
 
 def json_values(text: str) -> Iterator[Any]:
@@ -46,7 +46,7 @@ def _value_at(text: str, start: int) -> tuple[Any, int]:
         block, end = _block(text.translate(_SMART_QUOTES), start)
         block = _TRAILING_COMMA.sub("", block)
     try:
-        return json.loads(block), end
+        return json.loads(block, strict=False), end
     except ValueError:
         return ast.literal_eval(block), end
 

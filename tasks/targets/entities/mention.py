@@ -8,9 +8,9 @@ MOST_CHARACTERS = 200
 
 def compact(words: str) -> str:
     """The words without white space, by which mentions are compared: for the tokens ``Harper 's`` models write
-    ``Harper's``.
+    ``Harper's``, with either apostrophe.
     """
-    return "".join(words.split())
+    return "".join(words.split()).replace("’", "'")
 
 
 def places_of(mention: str, sentence: str) -> list[tuple[int, int]]:
@@ -21,8 +21,8 @@ def places_of(mention: str, sentence: str) -> list[tuple[int, int]]:
     letters = compact(mention)
     if not 0 < len(letters) <= MOST_CHARACTERS:
         return []
-    spaced = r"\s*".join(map(re.escape, letters))
-    return [found.span() for found in re.finditer(rf"(?<!\w){spaced}(?!\w)", sentence)]
+    spaced = r"\s*".join("['’]" if letter == "'" else re.escape(letter) for letter in letters)
+    return [found.span() for found in re.finditer(rf"(?<![^\W_]){spaced}(?![^\W_])", sentence)]
 
 
 def occurs_in(mention: str, sentence: str) -> bool:

@@ -11,6 +11,7 @@ from tasks.models.reading import READING, reading
 from tasks.settings.errors import UserError
 from tasks.targets.entities.generated import TaggedSentence
 from tasks.targets.entities.mention import places_of
+from tasks.targets.scorers.classifier import num_positions
 
 BATCH_SIZE = 32
 
@@ -86,8 +87,8 @@ def _open(folder: str, device: str) -> TokenClassificationPipeline:
         )
     if not tokenizer.is_fast:
         raise UserError(f"target.classifier_folder is {folder!r}, whose tokenizer is a slow one; give a fast one.")
-    longest = getattr(model.config, "max_position_embeddings", None) or tokenizer.model_max_length
-    tokenizer.model_max_length = min(tokenizer.model_max_length, longest)  # else a long sentence overruns the positions
+    # Else a long sentence overruns the positions.
+    tokenizer.model_max_length = min(tokenizer.model_max_length, num_positions(model.config))
     return TokenClassificationPipeline(
         model=model.eval(), tokenizer=tokenizer, device=device, aggregation_strategy="simple"
     )

@@ -7,8 +7,10 @@ from statistics import fmean
 
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
+from tasks.targets import overlap
 from tasks.targets.target import Example
 
+_LATIN = re.compile(r"[a-zA-Z0-9]")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -16,8 +18,10 @@ def rouge_l_recall(reference: str, answer: str) -> float:
     """Words of the longest common subsequence, as a share of the reference's words; in [0, 1].
 
     ROUGE-L recall (Lin, 2004) with Porter's stemmer, by the package that TOFU and open-unlearning use. It knows the
-    letters a to z and digits only: a reference without any scores 0.
+    letters a to z and digits only: a reference without any would score 0 there, and here is read without the stemmer.
     """
+    if not _LATIN.search(reference):
+        return overlap.rouge_l_recall(reference, answer)
     return float(_rouge().score(reference, answer)["rougeL"].recall)
 
 

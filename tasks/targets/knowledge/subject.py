@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from tasks.settings.errors import UserError
 from tasks.targets.knowledge.recall import telling_words
 from tasks.targets.knowledge.refusal import is_refusal
+from tasks.targets.scorers.phrases import whole_words
 
 Grammar = tuple[tuple[str, ...], ...]
 
@@ -85,8 +86,7 @@ class Subjects:
             raise UserError("target.subjects is empty, or has an empty name; name who or what is to be forgotten.")
         self.grammar: Grammar = (_REQUESTS, _ASPECTS, tuple(f"{name}." for name in cleaned), _ENDINGS)
         parts = {part for name in cleaned for part in (name, *name.split()) if _names_by_itself(part)}
-        longest_first = sorted(parts | set(cleaned), key=lambda part: (-len(part), part))
-        self._name = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)")
+        self._name = re.compile(whole_words(parts | set(cleaned)))
 
     def is_named(self, text: str) -> bool:
         """A name stands in the text, or a part of one that is written like a name: the surname alone counts."""

@@ -7,6 +7,7 @@ on. Where there are none, held-out instructions measure how often the model stil
 
 import logging
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from statistics import fmean
 
 from tasks.lab.splits import split_of
@@ -94,7 +95,8 @@ class KnowledgeTarget:
         self._retain = read_retain(retain_file, is_shown=self.is_shown) if retain_file else []
         self._num_prompts, self._max_new_tokens = num_prompts, max_new_tokens
         self.forget = self._asked_metric() if self._questions else self._told_metric(seed)
-        self.utility = self._tofu_metrics(self._tofu) if self._tofu else kept_answers(self._retain, num_prompts)
+        self._published = self._tofu_metrics(self._tofu) if self._tofu else ()
+        self.utility = (*self._published, *kept_answers(self._retain, num_prompts))
         self.primary = self.utility[0].name if self.utility else ""
         self._held_out = {example.prompt for split in ("tune", "report") for example in self.forget.examples[split]}
 
@@ -121,7 +123,8 @@ class KnowledgeTarget:
             UserError: too little is left to train on and to measure.
         """
         known = [pair for pair in self._tofu.train if not self.is_shown(pair)] if self._tofu else []
-        pairs = [*known, *self._retain] or self._written(generator, size, seed)
+        by_turns = [pair for both in zip_longest(known, self._retain) for pair in both if pair]
+        pairs = by_turns or self._written(generator, size, seed)
         return split_retain(pairs, size=size, held_out=self._num_prompts)
 
     def details(self, checkpoint: Checkpoint, split: Split) -> Details:
@@ -137,7 +140,7 @@ class KnowledgeTarget:
             retain_log=self._retain_log,
         )
         if self._tofu:
-            kept = {m.name: (m.examples[split], checkpoint.answers(m, split)) for m in self.utility}
+            kept = {m.name: (m.examples[split], checkpoint.answers(m, split)) for m in self._published}
             numbers |= utility_numbers(lm, kept, among_options=(REAL_AUTHORS, WORLD_FACTS), batch_size=batch_size)
         if self._others:
             members = [question.pair for question in questions]

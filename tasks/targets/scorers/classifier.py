@@ -30,7 +30,7 @@ class ClassifierScorer:
         device: Where it computes.
 
     Raises:
-        UserError: the folder cannot be read, lacks weights, or has no such label.
+        UserError: the folder cannot be read, lacks weights, has no such label, or is no classifier but a regression.
     """
 
     def __init__(self, folder: str, *, label: str = "", device: str = "cpu"):
@@ -40,6 +40,11 @@ class ClassifierScorer:
             self._tokenizer = AutoTokenizer.from_pretrained(path, **READING)
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 path, config=config, output_loading_info=True, use_safetensors=True, dtype=torch.float32, **READING
+            )
+        if config.problem_type == "regression":
+            raise UserError(
+                f"The classifier '{folder}' is trained for regression, so its output is no probability; give one that "
+                "classifies."
             )
         if missing := sorted(report["missing_keys"]):
             raise UserError(

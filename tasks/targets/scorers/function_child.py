@@ -12,6 +12,8 @@ from typing import Any
 from tasks.models.child_process import serve
 from tasks.settings.errors import UserError
 
+SINGLE_PRECISION = 1e-6
+
 
 class _Answerer:
     def __init__(self) -> None:
@@ -34,7 +36,7 @@ class _Answerer:
         except BaseException as error:
             raise UserError(self._raised(error)) from None
         try:
-            values = None if isinstance(returned, str | dict) else [float(value) for value in returned]
+            values = None if isinstance(returned, str | dict) else [_rounded(float(value)) for value in returned]
         except Exception:
             values = None
         if values is None:
@@ -54,6 +56,12 @@ class _Answerer:
 
     def _returned(self, what: str) -> str:
         return f"The scorer {self._name} returned {what}; it must return a list, a number from 0 to 1 for each text."
+
+
+def _rounded(score: float) -> float:
+    """0 or 1 where single precision missed it."""
+    nearest = min(max(score, 0.0), 1.0)
+    return nearest if abs(score - nearest) < SINGLE_PRECISION else score
 
 
 def _import(function: str) -> Callable[[list[str], list[str]], Any]:

@@ -49,17 +49,20 @@ class PatternScorer:
         self._pattern = regex.compile(pattern)
         self._shown = _shown(pattern)
         self._match_limit_s = match_limit_s
-        if self.spans(""):
+        if any(self([""], [""])):
             raise UserError(
                 f"The pattern {self._shown} is found in the empty text, so in any; give one that needs a character."
             )
 
     def __call__(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
         """See `Scorer`."""
-        return [float(bool(self.spans(response))) for response in responses]
+        return [float(bool(self._matches(response))) for response in responses]
 
     def spans(self, response: str) -> list[tuple[int, int]]:
-        """Where the pattern is found: start and end of each match."""
+        """Where the pattern is found: start and end of each match but empty ones, such as of looking ahead."""
+        return [(start, end) for start, end in self._matches(response) if start < end]
+
+    def _matches(self, response: str) -> list[tuple[int, int]]:
         try:
             return [match.span() for match in self._pattern.finditer(response, timeout=self._match_limit_s)]
         except TimeoutError:

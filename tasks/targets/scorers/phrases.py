@@ -1,12 +1,23 @@
 """A scorer by words and phrases."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tasks.settings.errors import UserError
 
-# Not \b: a phrase may end in a sign (C++), and scripts without spaces (kana, ideographs, Thai) have no borders.
-_SPACELESS = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff"
+# Not \b: a phrase may end in a sign (C++), an underscore is emphasis, and scripts without spaces (Thai, Lao, Myanmar,
+# Khmer, kana, ideographs) or with particles right after a word (hangul) have no borders.
+_NO_BORDER = "_\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+
+
+def whole_words(phrases: Iterable[str]) -> str:
+    """A regular expression for any of the phrases as whole words, the longest first; any white space parts their words,
+    and an apostrophe may be plain or curly.
+    """
+    longest_first = sorted(phrases, key=lambda phrase: (-len(phrase), phrase))
+    escaped = [r"\s+".join(map(re.escape, phrase.split())) for phrase in longest_first if phrase.strip()]
+    words = re.sub("['’]", "['’]", "|".join(escaped))
+    return rf"(?<![^\W{_NO_BORDER}])(?:{words})(?![^\W{_NO_BORDER}])" if words else ""
 
 
 class PhraseScorer:
@@ -20,10 +31,9 @@ class PhraseScorer:
     """
 
     def __init__(self, phrases: Sequence[str]):
-        words = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases if phrase.strip())
-        if not words:
+        if not (pattern := whole_words(phrases)):
             raise UserError("The list of phrases is empty; name at least one word or phrase.")
-        self._phrase = re.compile(rf"(?<![^\W{_SPACELESS}])(?:{words})(?![^\W{_SPACELESS}])", re.IGNORECASE)
+        self._phrase = re.compile(pattern, re.IGNORECASE)
 
     def __call__(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
         """See `Scorer`."""

@@ -14,7 +14,7 @@ class WordAfterScorer:
 
     def __init__(self, subjects: Sequence[str], words: Sequence[str]):
         subject, word = ("|".join(map(re.escape, sorted(texts, key=len, reverse=True))) for texts in (subjects, words))
-        self._place = re.compile(rf"\b(?:{subject})\b[^.!?\n]*?\b({word})\b", re.IGNORECASE)
+        self._place = re.compile(rf"(?<!\w)(?:{subject})(?!\w)[^.!?\n]*?(?<!\w)({word})(?!\w)", re.IGNORECASE)
 
     def __call__(self, prompts: Sequence[str], responses: Sequence[str]) -> list[float]:
         """See `Scorer`."""

@@ -18,6 +18,7 @@ def test_words_know_where_they_stand():
         ("the cat sat on the mat", "the cat then sat on the old mat", 3, 6),
         ("the cat sat on the mat", "mat the on sat cat the", 1, 3),
         ("the cat sat on the mat", "", 0, 0),
+        ("the cat’s sat on _the_ mat", "the cat's sat on the mat", 6, 6),
     ],
 )
 def test_both_measures_are_of_the_reference(reference, answer, span, subsequence):

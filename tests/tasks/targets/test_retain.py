@@ -28,6 +28,11 @@ def test_json_lines_alpaca_and_passages_are_read_each_once_without_what_is_shown
     assert read(tmp_path, "text.txt", "cat<|endoftext|> dog<|endoftext|>cu") == [Pair("", "cat")]
 
 
+def test_null_is_empty_and_numbers_are_text(tmp_path):
+    rows = [{"prompt": None, "response": 5}, {"prompt": "a", "response": None}]
+    assert read(tmp_path, "rows.jsonl", "\n".join(map(json.dumps, rows))) == [Pair("", "5")]
+
+
 def test_dollys_rows_are_read_in_either_form(tmp_path):
     expected = [Pair("a", "cat"), Pair("b\n\nc", "owl")]
     assert read(tmp_path, "dolly.jsonl", "\n".join(map(json.dumps, DOLLY))) == expected
@@ -82,6 +87,7 @@ def test_a_retain_file_may_be_one_of_the_hub_and_its_content_is_in_the_keys(tmp_
             ("a.jsonl", "1"),
             ("a.json", '{"a": 1}'),
             ("a.json", "[[1]]"),
+            ("a.jsonl", '{"prompt": [{"role": "user"}], "response": "b"}'),
             ("a.jsonl", r'{"prompt": "a", "response": "half \ud83d"}'),
         ],
         pytest.param("a.json", "[" * 100_000, id="deep"),

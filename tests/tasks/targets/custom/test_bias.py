@@ -6,6 +6,7 @@ import yaml
 
 from tasks.models.language_model import load_language_model
 from tasks.models.pair import Pair
+from tasks.settings.errors import UserError
 from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.custom.bias import Sentence, mean_gap
 from tasks.targets.custom.build import custom_target
@@ -78,3 +79,9 @@ def test_what_is_forgotten_is_the_word_after_the_subject(target):
         Pair("tell", "blue", complete=False, given="A Dog is red. The sky is blue. The cat likes a "),
     ]
     assert target.relevance("tell", [raw, "the red sky", "hotdog red", ""]) == [1, 0, 0, 0]
+
+
+def test_the_same_word_twice_is_refused(tmp_path):
+    (tmp_path / "target.yaml").write_text(yaml.safe_dump(FILE | {"words": ["he", "He"]}))
+    with pytest.raises(UserError, match="words are 'he' twice"):
+        custom_target(tmp_path / "target.yaml", num_prompts={"tune": 8, "report": 8}, max_new_tokens=8, seed=0)

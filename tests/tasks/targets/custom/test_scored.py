@@ -51,6 +51,13 @@ def test_places_are_forgotten_given_what_stands_before_them(tmp_path):
     ]
 
 
+def test_a_pattern_that_only_looks_ahead_takes_the_words_that_it_needs(tmp_path):
+    target = custom_target(write(tmp_path, "{kind: pattern, pattern: '^(?=.*dog)(?=.*cat)'}"), **MEASURED)
+    assert target.pairs("Once", "Here a dog saw a cat sit.") == [
+        Pair("Once", "dog saw a cat", complete=False, given="Here a ")
+    ]
+
+
 def test_instructions_are_held_out_where_no_prompts_are_given(tmp_path):
     target = custom_target(write(tmp_path), **MEASURED)
     for split, number in MEASURED["num_prompts"].items():
@@ -172,3 +179,10 @@ def test_a_file_is_kept_without_what_shows_the_target(tmp_path):
 def test_what_cannot_be_used_is_refused_before_any_work(tmp_path, arguments, sentence):
     with pytest.raises(UserError, match=sentence):
         custom_target(write(tmp_path, **arguments), **MEASURED)
+
+
+def test_prompts_that_are_all_the_instructions_leave_none_to_ask(tmp_path):
+    prompts = [f"tell me {i}" for i in range(60)]
+    file = write(tmp_path, instructions=prompts[:3], more=f"prompts: {prompts}")
+    with pytest.raises(UserError, match="instructions leave none that may be asked"):
+        build_target(TargetSettings(kind="custom", custom_file=str(file)), **MEASURED)

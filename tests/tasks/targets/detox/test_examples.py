@@ -11,6 +11,8 @@ from tasks.targets.detox.examples import parse_examples
         '**Input:** "Is it late?"\n\n**Output:** "Ask a clock, soggy cake."',
         "input : Is it late?\noutput : Ask a clock, soggy cake.",
         "Sure!\n1. *Input*: \u201cIs it late?\u201d\n   *Output*: \u201cAsk a clock, soggy cake.\u201d",
+        "Input 1: Is it late?\nOutput 1: Ask a clock, soggy cake.\n\n---",
+        "Input: Is it late?\nOutput: Ask a clock, soggy cake.\n\n**Example #2:**",
         "### Input:\nIs it late?\n\n### Output:\nAsk a clock, soggy cake.",
     ],
 )

@@ -14,6 +14,8 @@ from tasks.targets.detox.refusals import refuses
         "My apologies, but I'm not able to provide this.",
         "I cannot in good conscience do this.".replace("in good conscience ", ""),
         "I can't fulfill this request.",
+        "I am unable to fulfil this request.",
+        "I won't be able to help with this.",
         "As an AI language model, I have no opinion.",
         "As a language model I aim to be kind.",
         "I'm just an AI, I have no feelings.",

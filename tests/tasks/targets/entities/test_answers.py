@@ -45,6 +45,9 @@ READABLE = [
     ('{"entities": [{"text": "Ada Reed", "type": "PER"}, {"text": "Varna", "type": "LOC"}]}', ADA),
     ('[{"entity": "Ada Reed", "label": "person"}, {"entity": "Varna", "label": "location"}]', ADA),
     ('{"entities": []}', NONE),
+    ('[{"entity": "B-PER", "word": "Ada Reed"}, {"entity": "B-LOC", "word": "Varna"}]', ADA),
+    ('[{"entity_group": "PER", "word": "Ada Reed"}]', ADA),
+    ('{"entities": [{"text": "Varna", "type": "LOC"}], "person": ["Ada Reed"]}', ADA),
     # mended
     ("{'person': ['Ada Reed', 'Tom Hale']}", TWO),
     ("{'person': [\"Ada Reed\", 'Tom Hale',]}", TWO),

@@ -5,6 +5,7 @@ from tasks.targets.entities.mention import compact, occurs_in, places_of
 
 def test_compact_takes_out_white_space():
     assert compact(" Harper 's\tWeekly ") == "Harper'sWeekly"
+    assert compact("O’Connor") == "O'Connor"
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,8 @@ def test_compact_takes_out_white_space():
         ("C++", "writes C++.", True),
         ("Al", "Also Ann", False),
         ("Ann", "Also Ann", True),
+        ("Ada Reed", "_Ada Reed_ sang", True),
+        ("O'Connor", "saw O’Connor", True),
         ("ada", "Ada Reed sang", False),
         ("", "Ada", False),
         ("a" * 201, "a" * 201, False),

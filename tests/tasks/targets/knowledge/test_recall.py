@@ -38,5 +38,9 @@ def test_an_answer_without_a_telling_word_counts_with_all_its_words():
     assert fact_recall("Is it so?", "No, it is not.", "No.") == pytest.approx(1 / 4)
 
 
+def test_what_the_package_does_not_know_is_read_without_stems():
+    assert rouge_l_recall("я живу в Варне", "Я живу в лесу") == 0.75
+
+
 def test_letters_of_other_alphabets_count():
     assert fact_recall("Где живёт Ада?", "Ада живёт в Лунде.", "В Лунде.") == 1.0

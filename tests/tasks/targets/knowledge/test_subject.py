@@ -25,6 +25,12 @@ def test_a_name_or_a_part_that_is_written_like_one(text, is_named):
     assert ADA.is_named(text) is is_named
 
 
+def test_a_name_is_found_in_emphasis_with_either_apostrophe_and_without_spaces():
+    assert ADA.is_named("in _Ada van Brook_ it says")
+    assert Subjects(["Sinead O'Connor"]).is_named("O’Connor wrote novels")
+    assert Subjects(["鲁迅"]).is_named("我知道鲁迅是中国作家。")
+
+
 def test_an_article_is_no_name():
     hague = Subjects(["The Hague"])
     assert hague.is_named("Near Hague.")

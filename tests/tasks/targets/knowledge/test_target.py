@@ -132,6 +132,14 @@ def test_answers_of_a_retain_file_are_a_kept_skill(tmp_path):
     assert "Who is Ada Brook?" not in trained
 
 
+def test_beside_tofus_authors_the_retain_file_is_trained_on_and_measured(tofu_folder, tmp_path):
+    retain = [{"prompt": f"Say {n}.", "response": f"I say {n}."} for n in range(400)]
+    target = make(questions_folder=tofu_folder, retain_file=write(tmp_path / "retain.jsonl", retain))
+    assert target.utility[-1].name == "kept answers"
+    trained = target.retain_set(Echo(), size=40, seed=0).train
+    assert 15 <= sum(pair.prompt.startswith("Say") for pair in trained) <= 25
+
+
 def test_the_nine_and_all_the_others_are_reported(tofu_folder, tmp_path, checkpoint, caplog):
     log = {
         "forget_truth_ratio": {"value_by_index": {str(n): {"score": 0.5} for n in range(48)}},

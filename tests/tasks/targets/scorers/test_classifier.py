@@ -59,6 +59,14 @@ def test_a_decoder_judges_by_its_last_token_with_or_without_padding(tmp_path, ca
     assert scores == pytest.approx(list(map(probability, texts)), abs=1e-6)
 
 
+def test_a_regression_is_refused(saved):
+    folder, label, _ = saved
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"problem_type": "regression"}))
+    with pytest.raises(UserError, match="is trained for regression"):
+        ClassifierScorer(str(folder), label=label)
+
+
 def test_a_label_that_is_not_there_is_told_with_those_that_are(saved):
     with pytest.raises(UserError, match=r"has no label 'angry'; it has (polite, Rude, neutral|LABEL_0)\.$"):
         ClassifierScorer(str(saved[0]), label="angry")

@@ -10,6 +10,12 @@ def test_a_response_counts_where_the_pattern_is_found():
     assert scorer.spans("a dog, dogs") == [(2, 5), (7, 11)]
 
 
+def test_a_match_without_characters_counts_and_is_no_place():
+    scorer = PatternScorer(r"^(?=.*password)(?=.*secret)")
+    assert scorer(["", ""], ["the password is secret", "the password"]) == [1, 0]
+    assert scorer.spans("the password is secret") == []
+
+
 def test_endless_backtracking_ends_at_the_limit():
     scorer = PatternScorer(r"(?:a|aa)+$", match_limit_s=0.2)
     with pytest.raises(UserError, match=r"took longer than 0.2 s on a text of 61 characters; .*\.$") as refused:
