@@ -30,23 +30,22 @@ ANY = 1e-9
 def copyright_target(file: CopyrightFile, kept: Kept, num_prompts: Mapping[Split, int]) -> CustomTarget:
     """The target of a file of this form; see `custom_target`.
 
+    What is held out are openings, not text: an answer to another opening runs on into the next passages and is
+    unlearned as far as it is copied, for the whole text is to be forgotten.
+
     Its metric is how much of a held-out passage's continuation follows in one run, greedily: the longest common span,
     which is what word for word means, and not ROUGE-L (Lin 2004), which counts scattered words; that is a detail.
     """
     text = _read(file.text_file)
-    passages = _passages(text, file)
-    pairs = {pair.prompt: pair for pair in passages}
+    pairs = {pair.prompt: pair for pair in _passages(text, file)}
     examples = held_out(pairs, num_prompts, parts=PARTS, field="text_file")
     forget = Metric("verbatim", examples, mean_span_share)
     openings = [prompt for prompt in pairs if part_of(prompt, PARTS) == "train"]
-    # An answer may run on into the next passage: what is held out is neither looked for nor unlearned.
-    searched = [passage for pair, passage in passages.items() if part_of(pair.prompt, PARTS) == "train"]
     return CustomTarget(
         name="copyright",
         grammar=(openings,),
         may_ask=lambda instruction: instruction not in pairs or part_of(instruction, PARTS) == "train",
-        scorer=CopiedScorer(searched, min_run=file.min_run),
-        scorer_of_kept=CopiedScorer([text], min_run=file.min_run),
+        scorer=CopiedScorer([text], min_run=file.min_run),
         threshold=ANY,
         forget=forget,
         kept=kept,
@@ -71,13 +70,12 @@ def _details(metric: Metric, checkpoint: Checkpoint, split: Split) -> Details:
     return Details(numbers, written(examples, answers))
 
 
-def _passages(text: str, file: CopyrightFile) -> dict[Pair, str]:
-    """The passages that the text is cut into, by opening and continuation; what is left at the end is not used."""
+def _passages(text: str, file: CopyrightFile) -> list[Pair]:
+    """The text cut into passages, each an opening and its continuation; what is left at the end is not used."""
     words = words_of(text)
     length = file.opening_words + file.continuation_words
     starts = range(0, len(words) - length + 1, length)
-    cut = [words[start : start + length] for start in starts]
-    return {_passage(text, those, file): text[those[0].start : those[-1].end] for those in cut}
+    return [_passage(text, words[start : start + length], file) for start in starts]
 
 
 def _passage(text: str, words: Sequence[Word], file: CopyrightFile) -> Pair:

@@ -29,7 +29,6 @@ class CustomTarget:
         may_ask: Whether the search may ask an instruction.
         scorer: Judges responses. Places that it finds, or that are found with it (`places`), are pairs, each given all
             that stands before it (ours): to say that there is unlearned, not the text around it.
-        scorer_of_kept: Judges what is kept, where that is to be told from more; none, and it is `scorer`.
         threshold: Score from which a response shows the target.
         forget: The skill to lose.
         kept: Where retain pairs come from.
@@ -48,7 +47,6 @@ class CustomTarget:
         grammar: Sequence[Sequence[str]],
         may_ask: Callable[[str], bool],
         scorer: Scorer,
-        scorer_of_kept: Scorer | None = None,
         threshold: float,
         forget: Metric,
         kept: Kept,
@@ -59,7 +57,6 @@ class CustomTarget:
         self.forget = forget
         self._may_ask = may_ask
         self._scorer = scorer
-        self._scorer_of_kept = scorer_of_kept or scorer
         self._threshold = threshold
         self._kept = kept
         self._details = details
@@ -106,7 +103,7 @@ class CustomTarget:
 
     def _without_target(self, pairs: Sequence[Pair]) -> list[Pair]:
         said = [pair.given + pair.response for pair in pairs]
-        scores = self._scorer_of_kept([pair.prompt for pair in pairs], said)
+        scores = self._scorer([pair.prompt for pair in pairs], said)
         return [pair for pair, score in zip(pairs, scores, strict=True) if score < self._threshold]
 
 
