@@ -76,6 +76,9 @@ class CodeTarget:
         retain_file: str,
         num_prompts: Mapping[Split, int],
     ):
+        files = {"humaneval_file": humaneval_file, "mbpp_file": mbpp_file, "gsm8k_file": gsm8k_file}
+        if missing := [name for name, file in files.items() if not file]:
+            raise UserError(f"target.{missing[0]} is empty; give the benchmark's file.")
         problems = [*read_humaneval(Path(humaneval_file)), *read_mbpp(Path(mbpp_file))]
         word_problems = read_gsm8k(Path(gsm8k_file))
         shots, asked = word_problems[:NUM_SHOTS], word_problems[NUM_SHOTS:]

@@ -1,7 +1,8 @@
 """Files of tagged sentences in CoNLL form: a token and its tag a line, an empty line after each sentence.
 
 The first column is the token and the last its tag, whatever stands between (CoNLL-2003 has four columns, many others
-two). ``-DOCSTART-`` begins a document; in some files (wikigold) it ends one, which makes no difference here.
+two). Where a line has a tab, the token is what stands before the first, and may hold spaces. ``-DOCSTART-`` begins a
+document; in some files (wikigold) it ends one, which makes no difference here.
 """
 
 import re
@@ -98,7 +99,8 @@ def _rows(path: Path) -> list[_Row]:
     rows: list[_Row] = []
     document, is_new = 0, True
     for number, line in _lines(path):
-        columns = _GAP.split(line.strip(" \t\r\n"))
+        token, tab, rest = line.strip(" \t\r\n").partition("\t")
+        columns = [token.strip(), *_GAP.split(rest.strip(" \t"))] if tab else _GAP.split(token)
         if columns[0] in ("", _DOCUMENT):
             document += columns[0] == _DOCUMENT
             is_new = True

@@ -15,6 +15,7 @@ Part = Literal["train", "tune", "report"]
 LONGEST_SHOT = 40
 """Tokens of a sentence that is shown as an example."""
 
+FEWEST_DOCUMENTS = 16
 _PARTS: tuple[Part, ...] = ("report", "report", "report", "tune", "tune", "tune", "train", "train")
 """By the remainder of a document's hash."""
 
@@ -22,14 +23,14 @@ _PARTS: tuple[Part, ...] = ("report", "report", "report", "tune", "tune", "tune"
 def part_sentences(sentences: Sequence[Sentence], seed: int) -> dict[Part, list[Sentence]]:
     """The sentences of each part, shuffled; a sentence that stands in the file twice is taken the first time.
 
-    ``crc32`` of the document's text, modulo 8: 0..2 report, 3..5 tune, the rest train. In a file that names no
-    documents every sentence is one.
+    ``crc32`` of the document's text, modulo 8: 0..2 report, 3..5 tune, the rest train. In a file with
+    fewer than 16 documents, which could leave a part empty, every sentence is one.
 
     Args:
         sentences: Of a file.
         seed: Shuffles.
     """
-    has_documents = len({sentence.document for sentence in sentences}) > 1
+    has_documents = len({sentence.document for sentence in sentences}) >= FEWEST_DOCUMENTS
     documents: dict[int, list[Sentence]] = defaultdict(list)
     for number, sentence in enumerate(sentences):
         documents[sentence.document if has_documents else number].append(sentence)

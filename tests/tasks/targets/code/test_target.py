@@ -126,6 +126,12 @@ def test_too_few_problems_are_refused(files):
         CodeTarget(**files, num_prompts={"tune": 4, "report": 99})
 
 
+@pytest.mark.parametrize("name", ["humaneval_file", "mbpp_file", "gsm8k_file"])
+def test_a_file_that_is_not_named_is_asked_for(files, name):
+    with pytest.raises(UserError, match=rf"^target\.{name} is empty"):
+        CodeTarget(**files | {name: ""}, num_prompts=NUM_PROMPTS)
+
+
 def test_a_missing_retain_file_is_refused(files):
     with pytest.raises(UserError, match=r"target\.retain_file 'absent' cannot be read"):
         CodeTarget(**files | {"retain_file": "absent"}, num_prompts=NUM_PROMPTS)

@@ -34,6 +34,12 @@ def test_the_first_column_is_the_token_and_the_last_its_tag(write):
     assert sentences[0].mentions("PER") == ("Ada",)
 
 
+def test_a_token_before_a_tab_may_hold_spaces(write):
+    (sentence,) = read_conll(write("New York\tB-LOC\nsings\tVBZ O\n"))
+    assert sentence.tokens == ("New York", "sings")
+    assert sentence.mentions("LOC") == ("New York",)
+
+
 def test_a_byte_order_mark_and_a_no_break_space_are_no_separators(write):
     (sentence,) = read_conll(write("\ufeffAda B-PER\n10\u00a0000 O\n"))
     assert sentence.tokens == ("Ada", "10\u00a0000")

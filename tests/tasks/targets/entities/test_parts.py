@@ -32,6 +32,11 @@ def test_without_documents_a_sentence_is_one():
     )
 
 
+def test_in_a_few_long_documents_a_sentence_is_one_too():
+    parts = part_sentences([sentence(n, document=n // 200) for n in range(400)], seed=0)
+    assert all(len(part) > 50 for part in parts.values())
+
+
 def test_the_seed_shuffles_and_moves_nothing_to_another_part():
     sentences = [sentence(n) for n in range(100)]
     first, second = (part_sentences(sentences, seed=seed) for seed in (0, 1))
