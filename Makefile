@@ -49,6 +49,8 @@ bench: .venv/installed
 	$(BIN)/python -m benchmarks.nights
 	$(BIN)/python -m benchmarks.code_run runs/small
 	$(BIN)/python -m benchmarks.detox_run runs/small
+	$(BIN)/python -m benchmarks.custom_run runs/small/custom prompt-leak bias copyright scored
+	$(BIN)/python -m benchmarks.scorers_run runs/small/custom pattern function classifier judge
 	$(BIN)/python -m benchmarks.entities_run --folder runs/small/entities
 	$(BIN)/python -m benchmarks.knowledge_run --place runs/small/knowledge
 	$(BIN)/python -m benchmarks.bandit

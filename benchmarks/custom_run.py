@@ -52,10 +52,7 @@ def main() -> None:
     parser.add_argument("targets", nargs="+", choices=("prompt-leak", "bias", "copyright", "scored"))
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    if not STORIES.is_file():
-        parser.error(
-            f"REVEAL_RELEASE_DATA is {str(DATA)!r}, without {STORIES.name}; give the folder that has tinystories/"
-        )
+    need_stories(parser)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     write_texts(arguments.folder)
     for name in arguments.targets:
@@ -63,6 +60,13 @@ def main() -> None:
         model = DATA / "stories260k" if is_pretrained else small_model(name, arguments.folder, arguments.seed)
         file = arguments.folder / f"{'example' if is_pretrained else name}.yaml"
         run(name, file, arguments.folder, model, arguments.seed)
+
+
+def need_stories(parser: argparse.ArgumentParser) -> None:
+    if not STORIES.is_file():
+        parser.error(
+            f"REVEAL_RELEASE_DATA is {str(DATA)!r}, without {STORIES.name}; give the folder that has tinystories/"
+        )
 
 
 def small_model(name: str, folder: Path, seed: int) -> Path:

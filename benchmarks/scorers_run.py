@@ -17,7 +17,7 @@ from typing import Any
 import torch
 import yaml
 
-from benchmarks.custom_run import DATA, STORIES, TARGETS, run
+from benchmarks.custom_run import DATA, STORIES, TARGETS, need_stories, run
 from benchmarks.small_classifier import tiny_bert, train
 from tests.tasks.models.fake_server import FakeServer, fake_server
 
@@ -34,10 +34,7 @@ def main() -> None:
     parser.add_argument("kinds", nargs="+", choices=KINDS)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    if not STORIES.is_file():
-        parser.error(
-            f"REVEAL_RELEASE_DATA is {str(DATA)!r}, without {STORIES.name}; give the folder that has tinystories/"
-        )
+    need_stories(parser)
     arguments.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     with judge() as server:
