@@ -98,7 +98,16 @@ class KnowledgeTarget:
         self._published = self._tofu_metrics(self._tofu) if self._tofu else ()
         self.utility = (*self._published, *kept_answers(self._retain, num_prompts))
         self.primary = self.utility[0].name if self.utility else ""
+        self._warn_of_others()
         self._held_out = {example.prompt for split in ("tune", "report") for example in self.forget.examples[split]}
+
+    def _warn_of_others(self) -> None:
+        """Where most questions are not about the names: they are measured by, and nothing about them is revealed."""
+        if sum(self.is_shown(question.pair) for question in self._questions) < len(self._questions) / 2:
+            log.warning(
+                "most of the %d questions name nobody of target.subjects; name all whom they are about",
+                len(self._questions),
+            )
 
     def may_ask(self, instruction: str) -> bool:
         """Not a held-out prompt."""

@@ -222,3 +222,12 @@ def test_unusable_settings_are_refused_in_one_sentence(settings, message):
 def test_too_few_questions_are_refused(tmp_path):
     with pytest.raises(UserError, match="questions to be forgotten for the split"):
         make(questions_file=write(tmp_path / "own.jsonl", rows("Ada Brook", 10)))
+
+
+@pytest.mark.parametrize(("subject", "warns"), [("Ada Brook", False), ("Tom Hale", True)])
+def test_questions_about_others_than_the_names_are_told(tofu_folder, caplog, subject, warns):
+    with caplog.at_level(logging.WARNING):
+        make(questions_folder=tofu_folder, subjects=(subject,))
+    assert [record.getMessage() for record in caplog.records] == (
+        ["most of the 48 questions name nobody of target.subjects; name all whom they are about"] if warns else []
+    )
