@@ -28,7 +28,7 @@ from tasks.models.sampling import Sampling
 from tasks.report.summary import read_summary
 from tasks.report.tables import markdown_table, metric_rows
 
-MODEL: dict[str, Any] = {"updates": 700, "hidden_size": 96, "layers": 3, "vocabulary": 640, "learning_rate": 4e-3}
+MODEL: dict[str, Any] = {"updates": 2400, "hidden_size": 96, "layers": 3, "vocabulary": 640, "learning_rate": 4e-3}
 SETTINGS: dict[str, Any] = {
     "reveal": {"pool_size": 1000, "queries": 30, "samples_per_query": 16, "max_new_tokens": 64, "rewrites": 0,
                "forget_set_size": 320, "max_responses": 3000},
