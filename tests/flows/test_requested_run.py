@@ -1,4 +1,7 @@
+import re
 from datetime import date
+from functools import partial
+from pathlib import Path
 
 import pytest
 import yaml
@@ -7,6 +10,7 @@ from flows.requested_run import check_request, read_run_settings, requested_run
 from flows.reunlearn_settings import ReunlearnSettings
 from tasks.register.cases import Case
 from tasks.register.production import Version
+from tasks.register.register import read_register
 from tasks.register.request import Request
 from tasks.settings.errors import UserError
 
@@ -100,3 +104,11 @@ def test_what_no_run_could_carry_out_is_refused(told, words):
     with pytest.raises(UserError, match=words.replace(".", r"\.")):
         check_request(request(**told), ReunlearnSettings())
     check_request(request(), ReunlearnSettings())
+
+
+def test_the_request_in_the_documents_can_be_carried_out(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "reunlearning.md").read_text()
+    (tmp_path / "request.yaml").write_text(re.search(r"```yaml\n(id: .*?)```", page, re.DOTALL)[1])
+    read = read_register(tmp_path, check=partial(check_request, settings=ReunlearnSettings()))
+    assert read.refused == {}
+    assert [*read.requests] == ["forget-rudeness"]
