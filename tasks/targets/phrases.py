@@ -31,7 +31,8 @@ class PhraseTarget:
 
     Args:
         phrases: Whole words or phrases; case is ignored.
-        instructions: Slots of the instruction pool; a few hundred different combinations, of which 8 at least must fall to each split.
+        instructions: Slots of the instruction pool; a few hundred different combinations, of which 8 at least must fall
+            to each split.
         retain_file: Text to keep; empty: the model writes it.
         num_prompts: Held-out instructions by split; each is answered once at temperature 1.
         max_new_tokens: Tokens of a passage that the model writes to be kept.
