@@ -16,6 +16,7 @@ from tasks.targets.checkpoint import Checkpoint
 from tasks.targets.combinations import combinations, held_out_instructions
 from tasks.targets.details import NO_DETAILS, Details
 from tasks.targets.own_answers import own_answers
+from tasks.targets.placed_pairs import placed_pairs
 from tasks.targets.retain import read_retain, split_retain
 from tasks.targets.scorers.phrases import PhraseScorer
 from tasks.targets.target import Metric, RetainSet, Split
@@ -86,10 +87,7 @@ class PhraseTarget:
 
     def pairs(self, instruction: str, raw: str) -> list[Pair]:
         """One pair for each use of a phrase: the phrase, given all that stands before it."""
-        return [
-            Pair(instruction, raw[start:end], complete=False, given=raw[:start])
-            for start, end in self._phrases.spans(raw)
-        ]
+        return placed_pairs(instruction, raw, self._phrases.spans(raw))
 
     def is_shown(self, pair: Pair) -> bool:
         """A phrase is used, in the prompt or in the response."""

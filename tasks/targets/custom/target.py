@@ -1,6 +1,6 @@
 """A custom target: whatever a scorer finds in a response is to be forgotten, the place alone or the whole of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 
 from tasks.models.generator import Generator
@@ -11,6 +11,7 @@ from tasks.targets.custom.places import places
 from tasks.targets.details import Details
 from tasks.targets.kept_answers import kept_answers
 from tasks.targets.phrases import REWRITE_TEMPLATE
+from tasks.targets.placed_pairs import placed_pairs
 from tasks.targets.retain import split_retain
 from tasks.targets.scorers.scorer import Scorer
 from tasks.targets.scorers.span_scorer import SpanScorer
@@ -80,12 +81,12 @@ class CustomTarget:
 
         The whole response where it counts, but no place in it by itself.
         """
-        if isinstance(self._scorer, SpanScorer) and (found := _placed(instruction, raw, self._scorer.spans(raw))):
+        if isinstance(self._scorer, SpanScorer) and (found := placed_pairs(instruction, raw, self._scorer.spans(raw))):
             return found
         if not any(self.relevance(instruction, [raw])):
             return []
         found = places(raw, partial(self.relevance, instruction))
-        return _placed(instruction, raw, found) or [Pair(instruction, raw)]
+        return placed_pairs(instruction, raw, found) or [Pair(instruction, raw)]
 
     def is_shown(self, pair: Pair) -> bool:
         """The response counts."""
@@ -105,7 +106,3 @@ class CustomTarget:
         said = [pair.given + pair.response for pair in pairs]
         scores = self._scorer([pair.prompt for pair in pairs], said)
         return [pair for pair, score in zip(pairs, scores, strict=True) if score < self._threshold]
-
-
-def _placed(instruction: str, raw: str, spans: Iterable[tuple[int, int]]) -> list[Pair]:
-    return [Pair(instruction, raw[start:end], complete=False, given=raw[:start]) for start, end in spans]

@@ -28,6 +28,11 @@ def test_json_lines_alpaca_and_passages_are_read_each_once_without_what_is_shown
     assert read(tmp_path, "text.txt", "cat<|endoftext|> dog<|endoftext|>cu") == [Pair("", "cat")]
 
 
+def test_a_byte_order_mark_and_large_letters_of_a_name_make_no_difference(tmp_path):
+    (tmp_path / "rows.JSONL").write_bytes(b'\xef\xbb\xbf{"prompt": "a", "response": "cat"}')
+    assert read_retain(str(tmp_path / "rows.JSONL"), is_shown=lambda pair: False) == [Pair("a", "cat")]
+
+
 def test_null_is_empty_and_numbers_are_text(tmp_path):
     rows = [{"prompt": None, "response": 5}, {"prompt": "a", "response": None}]
     assert read(tmp_path, "rows.jsonl", "\n".join(map(json.dumps, rows))) == [Pair("", "5")]

@@ -44,3 +44,10 @@ def test_what_is_too_long_is_read_in_part():
     assert list(json_values(" " * MOST_CHARACTERS + "[1]")) == []
     assert list(json_values("{" * MOST_OPENINGS + "[1]")) == []
     assert list(json_values("{" * (MOST_OPENINGS - 1) + "[1]")) == [[1]]
+
+
+def test_a_line_may_break_inside_of_a_text():
+    assert list(json_values('{"sentence": "Ada\nReed sang"} and ["a\nb",]')) == [
+        {"sentence": "Ada\nReed sang"},
+        ["a\nb"],
+    ]

@@ -4,7 +4,14 @@ import pytest
 import torch
 from tokenizers import Tokenizer, normalizers, pre_tokenizers
 from tokenizers.models import WordLevel
-from transformers import BertConfig, BertForTokenClassification, PreTrainedTokenizerFast
+from transformers import (
+    AutoTokenizer,
+    BertConfig,
+    BertForTokenClassification,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForTokenClassification,
+)
 
 from tasks.settings.errors import UserError
 from tasks.targets.entities.entity_type import entity_type
@@ -79,6 +86,23 @@ def test_a_sentence_that_is_too_long_is_cut(folder):
         True,
         False,
     ]
+
+
+def test_robertas_first_positions_are_no_room_for_tokens(tmp_path, folder):
+    config = RobertaConfig(
+        vocab_size=len(WORDS),
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+        max_position_embeddings=12,
+        pad_token_id=1,
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: i for i, label in enumerate(LABELS)},
+    )
+    RobertaForTokenClassification(config).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path)
+    assert len(recognised(str(tmp_path), "PER", ("sang " * 11, ("sang",)))) == 1
 
 
 def test_no_sentences(folder):

@@ -57,6 +57,9 @@ def nothing(prompts, responses):
 def words(prompts, responses):
     return ["toxic"] * len(responses)
 
+def single_precision(prompts, responses):
+    return [1.0000001, -0.0000001]
+
 def one_text(prompts, responses):
     return "01"
 
@@ -87,6 +90,10 @@ def test_a_function_gets_prompts_and_responses_in_order_and_in_batches(scorer):
     responses = ["x" * (i % 8) for i in range(150)]
     assert scorer("lengths")(["pp"] * 150, responses) == [(2 + i % 8) / 10 for i in range(150)]
     assert scorer("lengths")([], []) == []
+
+
+def test_what_single_precision_misses_of_0_and_1_is_no_mistake(scorer):
+    assert scorer("single_precision")(["", ""], ["a", "b"]) == [1, 0]
 
 
 def test_what_it_prints_does_not_disturb(scorer):
